@@ -1,0 +1,101 @@
+"""What the terminal shows while checkpoints are captured; plain lines where it is no terminal."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+PLAIN_EVERY = 30.0  # seconds between two plain lines
+
+
+class Reporter:
+    """Two bars, checkpoints and sentences, with sentences a second and the time left.
+
+    Parameters
+    ----------
+    n_checkpoints, n_examples
+        Of the run, and of each checkpoint.
+    shown
+        Nothing is printed otherwise.
+    """
+
+    def __init__(self, n_checkpoints: int, n_examples: int, *, shown: bool = True):
+        self._console = Console(stderr=True, quiet=not shown)
+        self._n_checkpoints, self._n_examples = n_checkpoints, n_examples
+        self._number = self._here = self._captured = 0
+        self._label = ""
+        self._begun = self._said = time.monotonic()
+        self._bars: Progress | None = None
+        if shown and self._console.is_terminal:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._all = self._bars.add_task("checkpoints", total=n_checkpoints, speed="")
+            self._one = self._bars.add_task("sentences", total=n_examples, speed="")
+
+    def __enter__(self) -> "Reporter":
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def checkpoint(self, label: str, n_done: int) -> None:
+        """A checkpoint begins, with some sentences there already."""
+        self._label, self._here = label, n_done
+        if self._bars:
+            self._bars.reset(self._one, completed=n_done, description=label, speed="")
+
+    def advance(self, n_examples: int) -> None:
+        """A batch is done."""
+        self._here += n_examples
+        self._captured += n_examples
+        if self._bars:
+            speed = f"{self._speed():,.0f} sentences/s"
+            self._bars.update(self._one, completed=self._here, speed=speed)
+            share = self._number + self._here / self._n_examples
+            self._bars.update(self._all, completed=share)
+        elif time.monotonic() - self._said > PLAIN_EVERY:
+            self._say(f"{self._here:,} of {self._n_examples:,} sentences")
+
+    def done(self, what: str = "captured") -> None:
+        """A checkpoint is whole."""
+        self._number += 1
+        self._here = 0
+        if self._bars:
+            self._bars.update(self._all, completed=self._number)
+        else:
+            self._say(what)
+
+    def _say(self, what: str) -> None:
+        self._said = time.monotonic()
+        left = (self._n_checkpoints - self._number) * self._n_examples - self._here
+        seconds = f", {left / self._speed():,.0f} s left" if self._captured and left else ""
+        self._console.print(
+            f"{self._label} ({self._number} of {self._n_checkpoints} checkpoints) {what}, "
+            f"{self._speed():,.0f} sentences/s{seconds}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _speed(self) -> float:
+        return self._captured / max(time.monotonic() - self._begun, 1e-6)

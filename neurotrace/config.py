@@ -1,0 +1,167 @@
+"""The configuration of a trace: one documented dataclass, saved beside what it made.
+
+The command line is made from it, field by field; a folder that was begun with another one is
+refused.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+Analysis = Literal["overlap", "expertise", "counts", "language_id", "retrieval", "loss"]
+ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
+RUNTIME = frozenset({"source", "out", "config", "dry_run", "device", "batch_tokens"})
+
+
+@dataclass(frozen=True)
+class TraceConfig:
+    """Everything that decides what a trace is; saved in RUN/trace.json, read back by --config."""
+
+    source: str = ""
+    """Folder of checkpoint folders; a folder that neurotrace.lab wrote is one."""
+    out: str = ""
+    """Folder of the run. The same command again resumes; on a finished run it does nothing."""
+    concepts: str | None = None
+    """Concept set: a path to JSON lines, or a name. Without it the source's own set is used."""
+    languages: tuple[str, ...] = ()
+    """Languages to trace, such as eng_Latn deu_Latn. None given: all of the set."""
+    checkpoints: str = "all"
+    """Which steps: all, a list 0,64,512, a range 64:1024, every n-th ::2."""
+    pattern: str | None = None
+    """Regular expression with a group named step, for folders with unusual names."""
+    site: Literal["mlp.hook_post", "mlp.hook_pre"] = "mlp.hook_post"
+    """Where a neuron is read: hook_post is the input of the down-projection."""
+    pooling: Literal["max", "mean", "last"] = "max"
+    """How a sentence's tokens become one number a neuron; BOS and padding never take part."""
+    score: Literal["average_precision", "auroc"] = "average_precision"
+    """What makes a neuron an expert."""
+    top: float = 0.05
+    """Experts per concept and language: a fraction of all neurons (at most 500), or a number."""
+    splits: int = 20
+    """Seeded divisions of the sentence groups into disjoint halves."""
+    rotations: int = 1
+    """Random rotations of the neuron basis that are traced beside it; 0 leaves them out."""
+    analyses: tuple[Analysis, ...] = ANALYSES
+    """What to compute."""
+    twin_seed: int = 1
+    """Seed of the re-initialised twin, where the source brings none."""
+    bos: Literal["default", "always", "never"] = "default"
+    """Whether sentences begin with BOS: as the model's tokenizer does, always, or never."""
+    dtype: Literal["float16", "float32"] = "float16"
+    """How neurons are kept on disk."""
+    compute_dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """How the model computes."""
+    backend: Literal["bridge", "plain"] = "bridge"
+    """TransformerLens's bridge, or plain Hugging Face hooks."""
+    device: str = "cpu"
+    """Where the model runs."""
+    batch_tokens: int = 4096
+    """Tokens a batch, padding included."""
+    tokens_per_language: int = 1000
+    """Token states kept for language identification."""
+    loss_sentences: int = 32
+    """Sentences a language on which the loss is measured."""
+    seed: int = 0
+    """Decides splits, token draws, rotations and nulls."""
+    allow_equal: bool = False
+    """Go on although two steps have equal weights."""
+    trust_remote_code: bool = False
+    """Run code that comes with a checkpoint. Never by default."""
+    dry_run: bool = False
+    """Print what would run, how many bytes and roughly how long; write nothing."""
+    config: str | None = None
+    """A saved trace.json whose values are the defaults of this call."""
+
+    def __post_init__(self) -> None:
+        checks = (
+            (self.splits >= 1, f"got splits {self.splits}; expected at least 1"),
+            (self.top > 0, f"got top {self.top}; expected a fraction or a number above 0"),
+            (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
+            (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
+        )
+        for holds, message in checks:
+            if not holds:
+                raise ValueError(message)
+
+    @property
+    def path(self) -> str:
+        """The neurons' path string."""
+        return f"{self.site}/{self.pooling}"
+
+    @property
+    def rotated_paths(self) -> list[str]:
+        """The same neurons in randomly rotated bases."""
+        return [f"{self.site}@rotated{seed}/{self.pooling}" for seed in range(self.rotations)]
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """All paths to capture."""
+        paths = [self.path, *self.rotated_paths]
+        if "retrieval" in self.analyses:
+            paths.append("hook_resid_post/mean")
+        if "language_id" in self.analyses:
+            paths += ["hook_resid_post/tokens", "embed/tokens"]
+        return tuple(paths)
+
+
+def read_config(file: str) -> TraceConfig:
+    """The configuration of an earlier trace.
+
+    Raises
+    ------
+    ValueError
+        When the file is no trace.json, or names settings that do not exist.
+    """
+    try:
+        saved = json.loads(Path(file).read_text(encoding="utf-8"))["config"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"got config {file!r}; expected a trace.json that neurotrace wrote"
+        ) from None
+    valid = {f.name for f in fields(TraceConfig)}
+    unknown = sorted(set(saved) - valid)
+    if unknown:
+        raise ValueError(f"got settings {', '.join(unknown)}; valid are {', '.join(sorted(valid))}")
+    return TraceConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
+
+
+def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> None:
+    """Write RUN/trace.json, or refuse a folder that another trace was begun in.
+
+    Parameters
+    ----------
+    facts
+        What was found for this configuration (series, digest of the sentences, package versions).
+        Versions are recorded, never compared.
+
+    Raises
+    ------
+    ValueError
+        Naming the settings that differ.
+    """
+    kept = {k: v for k, v in asdict(config).items() if k not in ("config", "dry_run")}
+    saved = json.loads(json.dumps({"format": 1, "config": kept, **facts}))
+    file = out / "trace.json"
+    if file.is_file():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        differing = ", ".join(_differences(before, saved))
+        if differing:
+            raise ValueError(
+                f"got folder {out.name}, begun with another trace: {differing}; "
+                "expected another --out, or the same settings"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / ".trace.json.partial"
+    partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(file)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    pairs = [(name, before["config"].get(name), now["config"].get(name)) for name in now["config"]]
+    pairs += [(name, before.get(name), now[name]) for name in ("concepts_digest", "series")]
+    for name, old, new in pairs:
+        if name not in RUNTIME and old != new:
+            yield f"{name} (was {old!r:.60}, now {new!r:.60})"

@@ -1,0 +1,95 @@
+"""Is a sentence's translation its nearest neighbour in the other language?"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BLOCK = 2_000_000  # cosines held at a time
+
+Matrix = NDArray[np.floating]
+
+
+def retrieval(A: ArrayLike, B: ArrayLike, *, k: int = 1, center: bool = True) -> float:
+    """Share of sentences whose translation is among the k nearest of the other language.
+
+    Both directions are searched, from A among the rows of B and from B among the rows of A, and
+    averaged. Nearness is the cosine. Where others are exactly as near as the translation, the hit
+    counts with the probability that a random order of the ties puts it among the first k; equal
+    rows, as parallel corpora have them, are therefore neither lost nor won. A row of zeros is as
+    near to everything, and scores chance.
+
+    Chance, for unrelated rows, is k / n.
+
+    Eats `pair` and `feature`.
+
+    Parameters
+    ----------
+    A, B : (pair, feature)
+        Row i of B is the translation of row i of A.
+    k
+        Rows in which the translation may be.
+    center
+        Subtract each language's mean first. It carries the language itself, which otherwise
+        dominates every cosine.
+
+    Returns
+    -------
+    float, a fraction
+
+    Raises
+    ------
+    ValueError
+        Other shapes, values that are not finite, or k outside 1 … pairs.
+
+    References
+    ----------
+    Artetxe and Schwenk 2019, "Massively multilingual sentence embeddings", arXiv:1812.10464
+    (similarity search); here centred by default, in both directions, with ties shared out.
+
+    Examples
+    --------
+    >>> retrieval([[1, 0], [0, 1], [-1, -1]], [[2, 0], [0, 3], [-1, -2]])
+    1.0
+    """
+    A, B = _check_pairs(A, B)
+    if not 1 <= k <= len(A):
+        raise ValueError(f"got k={k} for {len(A)} pairs, expected 1 to {len(A)}")
+    A, B = (_unit_rows(M - M.mean(0) if center else M) for M in (A, B))
+    return 0.5 * (_hits(A, B, k) + _hits(B, A, k))
+
+
+def _hits(A: Matrix, B: Matrix, k: int) -> float:
+    """Share of the rows of A that find their own row of B, a block of cosines at a time."""
+    total = 0.0
+    step = max(1, BLOCK // len(B))
+    # Equal rows differ in their cosines by rounding: that much counts as a tie.
+    rounding = 16 * np.finfo(A.dtype).eps
+    for first in range(0, len(A), step):
+        cosines = A[first : first + step] @ B.T
+        rows = np.arange(len(cosines))
+        own = cosines[rows, first + rows][:, None]
+        nearer = (cosines > own + rounding).sum(1)
+        tied = (np.abs(cosines - own) <= rounding).sum(1)  # itself included
+        total += np.clip((k - nearer) / tied, 0.0, 1.0).sum()
+    return float(total / len(A))
+
+
+def _unit_rows(M: Matrix) -> Matrix:
+    length = np.linalg.norm(M, axis=1, keepdims=True)
+    # Centring leaves of a row that equals the mean only rounding, whose direction means nothing.
+    nothing = length <= 16 * np.finfo(M.dtype).eps * np.sqrt(M.shape[1]) * np.abs(M).max(initial=0)
+    return np.where(nothing, 0.0, M / np.where(nothing, 1.0, length))
+
+
+def _check_pairs(A: ArrayLike, B: ArrayLike) -> tuple[Matrix, Matrix]:
+    A, B = np.asarray(A), np.asarray(B)
+    if A.ndim != 2 or A.shape != B.shape or 0 in A.shape:
+        raise ValueError(
+            f"got A of shape {A.shape} and B of shape {B.shape}, "
+            "expected two non-empty (pair, feature) matrices of one shape"
+        )
+    for name, M in (("A", A), ("B", B)):
+        if M.dtype.kind not in "fiub" or not np.isfinite(M).all():
+            raise ValueError(
+                f"got {name} of dtype {M.dtype} or not finite, expected finite numbers"
+            )
+    return A.astype(np.float64), B.astype(np.float64)

@@ -1,0 +1,10 @@
+"""The embedded lab: pre-training runs, small enough for one core, whose answer is known.
+
+Languages generated from one latent grammar share nothing but some nouns, a model is pre-trained on
+them from nothing, and its checkpoints are what neurotrace's findings are tested on.
+"""
+
+from neurotrace.lab.preset import presets
+from neurotrace.lab.pretrain import pretrain
+
+__all__ = ["presets", "pretrain"]

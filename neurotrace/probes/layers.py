@@ -1,0 +1,306 @@
+"""Can the language of a token be read from a layer, by a probe that has never seen the word?
+
+Token vectors of one word look alike wherever it occurs, so a probe that met the word in training
+knows its language by heart. Here word types never straddle training and test, and neither do
+groups (translations of one sentence). What is left is language as a property of the layer.
+
+Language identification is no evidence of sharing: it rises and falls where nothing is shared.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
+from sklearn.linear_model import LogisticRegression
+
+Method = Literal["discriminant", "logistic"]
+
+TEST_SHARE = 1 / 3  # of the word types, and of the groups
+MIN_TOKENS = 5  # per language, in training and in test
+RIDGE = 0.1  # in units of a feature's variance on training tokens
+ITERATIONS = 1000  # of the logistic probe
+
+
+class LanguageAccuracy(NamedTuple):
+    """Fractions of test tokens: those identified, and those that chance identifies."""
+
+    accuracy: float
+    chance: float
+
+
+class PairAccuracy(NamedTuple):
+    """Identification between two languages at a time.
+
+    Attributes
+    ----------
+    accuracy : (lang_a, lang_b), symmetric, NaN on the diagonal
+    chance : always one half
+    languages : names along both axes
+    """
+
+    accuracy: NDArray[np.float64]
+    chance: float
+    languages: list
+
+
+class _Tokens(NamedTuple):
+    X: NDArray[np.floating]  # (token, feature)
+    lang: NDArray[np.intp]  # (token,) index into languages
+    type: NDArray[np.intp]  # (token,) index of the word type
+    group: NDArray[np.intp] | None  # (token,) index of the group
+    languages: list
+
+
+def language_id(
+    X: ArrayLike,
+    lang: ArrayLike,
+    *,
+    types: ArrayLike | None,
+    groups: ArrayLike | None = None,
+    seeds: int = 3,
+    seed: int = 0,
+    train_size: int | None = None,
+    method: Method = "discriminant",
+    null: Literal["uniform", "permuted"] = "uniform",
+) -> LanguageAccuracy:
+    """How well does a linear probe tell the languages of unseen words apart?
+
+    A third of each language's word types and a third of the groups are drawn for the test. Test
+    tokens have both from the test side, training tokens both from the other; the rest is dropped.
+    A type that several languages use goes to one side with all its tokens. Every language is then
+    subsampled to as many tokens as the poorest has, in training and in test, and features are
+    standardised on training tokens. The division depends on the tokens and the seed alone, never
+    on X: layers and checkpoints that hold the same tokens are probed on the same division.
+
+    Eats `token` and `feature`.
+
+    Parameters
+    ----------
+    X : (token, feature)
+        Token vectors of one layer.
+    lang : (token,)
+        Language of each token.
+    types : (token,) or None
+        Word type of each token. None draws single tokens instead, as the paper did: it leaks the
+        identity of words, and is offered to reproduce the published figure.
+    groups : (token,)
+        Group of each token's sentence. None keeps no groups apart.
+    seeds
+        Divisions to average over.
+    seed
+        The same seed gives the same divisions.
+    train_size
+        Training tokens a language; None takes as many as balance allows.
+    method
+        "discriminant" is a linear discriminant in closed form, with a ridge of a tenth of a
+        feature's variance on the within-class covariance; "logistic" is scikit-learn's
+        multinomial logistic regression, the paper's probe.
+    null
+        "uniform" gives 1 / languages as chance; "permuted" measures it, by handing each word type
+        the language of another.
+
+    Returns
+    -------
+    LanguageAccuracy
+        (accuracy, chance), means over seeds.
+
+    Raises
+    ------
+    ValueError
+        Arrays of different length, vectors that are not finite, fewer than two languages, or too
+        few types or tokens of a language on either side.
+
+    References
+    ----------
+    Wang, Minervini, Ponti 2024, arXiv:2406.13229, probe on random tokens; here word types and
+    groups of the test are unseen and languages balanced.
+    """
+    _check_choice("method", method, ("discriminant", "logistic"))
+    _check_choice("null", null, ("uniform", "permuted"))
+    tokens = _check_tokens(X, lang, types, groups, seeds)
+    accuracy = _mean_accuracy(tokens, seeds, seed, train_size, method)
+    if null == "uniform":
+        return LanguageAccuracy(accuracy, 1 / len(tokens.languages))
+    rng = np.random.default_rng([seed, seeds])
+    permuted = tokens._replace(lang=_permute_types(tokens, rng))
+    return LanguageAccuracy(accuracy, _mean_accuracy(permuted, seeds, seed, train_size, method))
+
+
+def language_pairs(
+    X: ArrayLike,
+    lang: ArrayLike,
+    *,
+    types: ArrayLike | None,
+    groups: ArrayLike | None = None,
+    seeds: int = 3,
+    seed: int = 0,
+    train_size: int | None = None,
+    method: Method = "discriminant",
+) -> PairAccuracy:
+    """`language_id` for each pair of languages alone, so that scripts can be read apart.
+
+    A probe may know a language by its script: pairs of one script and pairs of two are two
+    different findings.
+
+    Eats `token` and `feature`, leaves `lang_a` and `lang_b`. Parameters and errors are those of
+    `language_id`; languages stand in sorted order.
+    """
+    _check_choice("method", method, ("discriminant", "logistic"))
+    tokens = _check_tokens(X, lang, types, groups, seeds)
+    n = len(tokens.languages)
+    accuracy = np.full((n, n), np.nan)
+    for a in range(n):
+        for b in range(a + 1, n):
+            pair = _only(tokens, a, b)
+            accuracy[a, b] = _mean_accuracy(pair, seeds, seed, train_size, method)
+            accuracy[b, a] = accuracy[a, b]
+    return PairAccuracy(accuracy, 0.5, tokens.languages)
+
+
+def _mean_accuracy(
+    tokens: _Tokens, seeds: int, seed: int, train_size: int | None, method: Method
+) -> float:
+    hits = []
+    for number in range(seeds):
+        train, test = _divide(tokens, train_size, np.random.default_rng([seed, number]))
+        a, b = _standardised(tokens.X[train], tokens.X[test])
+        probe = _discriminant if method == "discriminant" else _logistic
+        guess = probe(a, tokens.lang[train], b, len(tokens.languages))
+        hits.append((guess == tokens.lang[test]).mean())
+    return float(np.mean(hits))
+
+
+def _divide(
+    tokens: _Tokens, train_size: int | None, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Balanced training and test rows that share no word type and no group."""
+    test_types = _draw_types(tokens, rng)
+    in_test, in_train = test_types[tokens.type], ~test_types[tokens.type]
+    if tokens.group is not None:
+        test_groups = _draw(np.arange(tokens.group.max() + 1), rng)
+        in_test &= test_groups[tokens.group]
+        in_train &= ~test_groups[tokens.group]
+    train = _balanced(tokens, in_train, train_size, "training", rng)
+    return train, _balanced(tokens, in_test, None, "test", rng)
+
+
+def _draw_types(tokens: _Tokens, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """A third of the word types of every language, each type under its most frequent language."""
+    home = _home(tokens)
+    chosen = np.zeros(len(home), bool)
+    for lang in range(len(tokens.languages)):
+        own = np.flatnonzero(home == lang)
+        chosen[own] = _draw(own, rng)
+    return chosen
+
+
+def _draw(names: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Mark a third of the names, at least one where there are two."""
+    n_test = max(round(TEST_SHARE * len(names)), min(1, len(names) - 1))
+    marked = np.zeros(len(names), bool)
+    marked[rng.permutation(len(names))[:n_test]] = True
+    return marked
+
+
+def _balanced(
+    tokens: _Tokens,
+    rows: NDArray[np.bool_],
+    size: int | None,
+    side: str,
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:
+    """As many rows of every language as the poorest has, or as asked for."""
+    n_languages = len(tokens.languages)
+    counts = np.bincount(tokens.lang[rows], minlength=n_languages)
+    wanted = int(counts.min()) if size is None else size
+    if counts.min() < max(wanted, MIN_TOKENS):
+        poorest = tokens.languages[int(counts.argmin())]
+        raise ValueError(
+            f"got {counts.min()} {side} tokens of {poorest} with unseen types and groups, "
+            f"expected at least {max(wanted, MIN_TOKENS)}"
+        )
+    own = [np.flatnonzero(rows & (tokens.lang == lang)) for lang in range(n_languages)]
+    return np.concatenate([rng.permutation(members)[:wanted] for members in own])
+
+
+def _home(tokens: _Tokens) -> NDArray[np.intp]:
+    """The language in which each word type is most frequent: (type,)."""
+    n_languages = len(tokens.languages)
+    pairs = np.bincount(
+        tokens.type * n_languages + tokens.lang, minlength=(tokens.type.max() + 1) * n_languages
+    )
+    return pairs.reshape(-1, n_languages).argmax(1)
+
+
+def _permute_types(tokens: _Tokens, rng: np.random.Generator) -> NDArray[np.intp]:
+    return rng.permutation(_home(tokens))[tokens.type]
+
+
+def _only(tokens: _Tokens, a: int, b: int) -> _Tokens:
+    """The tokens of two languages, renumbered."""
+    rows = (tokens.lang == a) | (tokens.lang == b)
+    return _Tokens(
+        tokens.X[rows],
+        (tokens.lang[rows] == b).astype(np.intp),
+        np.unique(tokens.type[rows], return_inverse=True)[1],
+        None if tokens.group is None else np.unique(tokens.group[rows], return_inverse=True)[1],
+        [tokens.languages[a], tokens.languages[b]],
+    )
+
+
+def _standardised(train: NDArray, test: NDArray) -> tuple[NDArray, NDArray]:
+    mean, scale = train.mean(0), train.std(0)
+    scale[scale == 0] = 1
+    return (train - mean) / scale, (test - mean) / scale
+
+
+def _discriminant(train: NDArray, y: NDArray[np.intp], test: NDArray, n: int) -> NDArray[np.intp]:
+    """argmax of x' S⁻¹ m_c - m_c' S⁻¹ m_c / 2, with S the within-class covariance and a ridge."""
+    means = np.stack([train[y == c].mean(0) for c in range(n)])
+    within = train - means[y]
+    covariance = within.T @ within / len(train)
+    covariance[np.diag_indices_from(covariance)] += RIDGE
+    weights = cho_solve(cho_factor(covariance), means.T)
+    return (test @ weights - 0.5 * (means.T * weights).sum(0)).argmax(1)
+
+
+def _logistic(train: NDArray, y: NDArray[np.intp], test: NDArray, _: int) -> NDArray[np.intp]:
+    return LogisticRegression(max_iter=ITERATIONS).fit(train, y).predict(test)
+
+
+def _check_tokens(
+    X: ArrayLike, lang: ArrayLike, types: ArrayLike | None, groups: ArrayLike | None, seeds: int
+) -> _Tokens:
+    X = np.asarray(X)
+    if X.ndim != 2 or 0 in X.shape or X.dtype.kind != "f":
+        raise ValueError(
+            f"got X of shape {X.shape} and dtype {X.dtype}, expected floating (token, feature)"
+        )
+    if not np.isfinite(X).all():
+        bad = int(np.flatnonzero(~np.isfinite(X).all(1))[0])
+        raise ValueError(f"got NaN or infinity in token {bad}, expected finite vectors")
+    if seeds < 1:
+        raise ValueError(f"got seeds={seeds}, expected at least 1")
+    languages = np.unique(np.asarray(lang)).tolist()
+    if len(languages) < 2:
+        raise ValueError(f"got the languages {languages}, expected at least two")
+    return _Tokens(
+        X if X.dtype == np.float64 else X.astype(np.float32, copy=False),
+        _codes("lang", lang, len(X)),
+        np.arange(len(X)) if types is None else _codes("types", types, len(X)),
+        None if groups is None else _codes("groups", groups, len(X)),
+        languages,
+    )
+
+
+def _codes(name: str, column: ArrayLike, n: int) -> NDArray[np.intp]:
+    column = np.asarray(column)
+    if column.shape != (n,):
+        raise ValueError(f"got {name} of shape {column.shape}, expected ({n},), one for each token")
+    return np.unique(column, return_inverse=True)[1].astype(np.intp)
+
+
+def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ValueError(f"got {name}={value!r}, expected one of {', '.join(valid)}")

@@ -1,0 +1,130 @@
+"""The file format, written out: what lies where in a checkpoint's file.
+
+::
+
+    RUN/0007_step512.h5            index in the series, label of the checkpoint
+      root attributes              format, version, model, revision, step, stage, tokens,
+                                   weight_hash, tokenizer_hash, concepts, bos, dtype, backend, …
+                                   n_done: rows written and counted (all of them, once renamed)
+      /examples/<column>           one dataset a column: group, lang, n_tokens, text_hash
+      /labels  /concepts           int8 (example, concept): 1 yes, 0 no, -1 unknown; their names
+      /languages                   names, in set order
+      /mlp.hook_post/max/00        (example, neuron), one dataset a layer
+      /hook_resid_post/mean/00     (example, feature) float32
+      /hook_resid_post/tokens/00   (token, feature) float32
+      /embed/max                   (example, feature) float32: the embedding output is no layer
+      /tokens/<column>             the drawn tokens: example, position, id, word, lang, kind
+      /loss/<column>               example, nats a token, n_tokens
+      /checksums                   uint32 (slab, dataset): CRC-32 of what each slab holds;
+                                   attribute ``datasets`` names the columns
+
+Rows are in concept-set order. A *slab* is 256 sentences (and the drawn tokens of these): the unit
+of writing, of counting and of checking. Nothing in a file says when, where or by whom it was made.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FORMAT = "neurotrace-activations"
+VERSION = 1
+SLAB = 256
+CHUNK_WIDTH = 1024
+TOKENS = "tokens"
+
+Key = tuple[str, int | None]  # path such as "mlp.hook_post/max", layer (None for `embed`)
+Spec = tuple[int, str]  # width, dtype
+
+
+class StoreMismatch(ValueError):
+    """Two things that a comparison needs equal are not: the message names them."""
+
+
+class StoreFull(OSError):
+    """The disk cannot hold the file; no counted row was lost."""
+
+
+def dataset_name(path: str, layer: int | None) -> str:
+    """Where a layer lies in the file.
+
+    >>> dataset_name("mlp.hook_post/max", 3)
+    'mlp.hook_post/max/03'
+    >>> dataset_name("embed/mean", None)
+    'embed/mean'
+    """
+    return path if layer is None else f"{path}/{layer:02d}"
+
+
+def holds_tokens(path: str) -> bool:
+    """Whether a path's rows are drawn tokens instead of sentences."""
+    return path.rsplit("/", 1)[-1] == TOKENS
+
+
+def chunks(rows: int, width: int) -> tuple[int, int]:
+    """Chunk shape of a dataset: read a neuron of all sentences, or all neurons of some, fast."""
+    return max(1, min(SLAB, rows)), max(1, min(CHUNK_WIDTH, width))
+
+
+def slabs(n_examples: int) -> Iterator[tuple[int, int]]:
+    """First and last-plus-one row of each slab.
+
+    >>> list(slabs(600))
+    [(0, 256), (256, 512), (512, 600)]
+    """
+    for start in range(0, n_examples, SLAB):
+        yield start, min(start + SLAB, n_examples)
+
+
+def token_rows(tokens: pd.DataFrame | None, start: int, stop: int) -> slice:
+    """Rows of the token table that belong to the sentences ``start`` to ``stop``."""
+    if tokens is None:
+        return slice(0, 0)
+    example = tokens["example"].to_numpy()
+    first, last = np.searchsorted(example, [start, stop])
+    return slice(int(first), int(last))
+
+
+def bytes_needed(arrays: Mapping[Key, Spec], *, n_examples: int, n_tokens: int = 0) -> int:
+    """Size of a checkpoint's file, in bytes, rounded up: whole chunks, tables and bookkeeping."""
+    total = 1_000_000 + 600 * n_examples + 200 * n_tokens
+    for (path, _), (width, dtype) in arrays.items():
+        rows = n_tokens if holds_tokens(path) else n_examples
+        high, wide = chunks(rows, width)
+        padded = -(-rows // high) * high * (-(-width // wide) * wide)
+        total += padded * np.dtype(dtype).itemsize
+    return total
+
+
+def write_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
+    """A row table as a group with one dataset a column."""
+    group = file.create_group(name)
+    for column in table.columns:
+        write_column(group, str(column), table[column].to_numpy())
+
+
+def write_column(group: h5py.Group, name: str, values: NDArray | list[str]) -> None:
+    """One column; text as UTF-8 of variable length."""
+    array = np.asarray(values)
+    if array.dtype.kind in "OUST":
+        strings = np.asarray([str(value) for value in array], dtype=object)
+        group.create_dataset(name, data=strings, dtype=h5py.string_dtype())
+    else:
+        group.create_dataset(name, data=array)
+
+
+def read_table(file: h5py.File, name: str) -> pd.DataFrame:
+    """The table written by :func:`write_table`, columns in the order of the format."""
+    group = file[name]
+    order = ("group", "example", "position", "id", "word", "lang", "nats", "n_tokens", "kind")
+    names = sorted(group, key=lambda c: (order.index(c) if c in order else len(order), c))
+    return pd.DataFrame({column: read_column(group[column]) for column in names})
+
+
+def read_column(dataset: h5py.Dataset) -> NDArray:
+    """One column; text comes back as Python strings."""
+    if h5py.check_string_dtype(dataset.dtype):
+        return np.asarray(dataset.asstr()[...], dtype=object)
+    return np.asarray(dataset[...])

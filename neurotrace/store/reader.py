@@ -1,0 +1,371 @@
+"""Reading captured activations. Needs no torch, no model and no transformers."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace.store import layout
+from neurotrace.store.layout import Key, StoreMismatch
+
+Step = int | tuple[int, int]  # step, or (stage, step) where a step occurs in several stages
+# What files must have in common to be one series, and to be compared at all.
+SHARED = ("concepts", "tokenizer_hash", "bos", "dtype", "compute_dtype", "exclude_ids")
+TWIN = "twin.h5"
+
+
+class ActivationStore:
+    """One run's captured activations, over the steps of one training run.
+
+    Use :meth:`open`. Only whole files are seen: a file under its final name is complete.
+
+    Attributes
+    ----------
+    path
+        The run's folder, or the one file of a store such as the twin's.
+    checkpoints
+        One row a file, in order of (stage, step): ``index step stage tokens model revision
+        weight_hash file``.
+    """
+
+    def __init__(self, path: Path, files: Sequence[Path]):
+        self.path = path
+        headers = [_header(file) for file in files]
+        order = sorted(range(len(files)), key=lambda i: _key(headers[i]))
+        self._files = [files[i] for i in order]
+        self._headers = [headers[i] for i in order]
+        self._refuse_mixture()
+        rows = [_row(*pair) for pair in zip(self._headers, self._files, strict=True)]
+        self.checkpoints = pd.DataFrame(rows)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "ActivationStore":
+        """Open a run's folder, or one file.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no whole file.
+        StoreMismatch
+            When the files of a folder were captured with other concepts, tokenizer, BOS policy
+            or type, naming what differs.
+        """
+        path = Path(path)
+        if path.is_file():
+            return cls(path, [path])
+        files = sorted(path.glob("[0-9]*_*.h5"))
+        if not files:
+            raise FileNotFoundError(
+                f"got {str(path)!r} without captured checkpoints; expected files like "
+                "0007_step512.h5"
+            )
+        return cls(path, files)
+
+    @property
+    def steps(self) -> list[int]:
+        """Optimiser updates, in order; a step may stand twice where there are stages."""
+        return [int(step) for step in self.checkpoints["step"]]
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Captured paths such as ``mlp.hook_post/max``."""
+        return sorted({path for path, _ in self._datasets})
+
+    @cached_property
+    def layers(self) -> list[int]:
+        """Blocks, counted from 0."""
+        return sorted({layer for _, layer in self._datasets if layer is not None})
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Language codes, in set order."""
+        return [str(name) for name in self._column("languages")]
+
+    @cached_property
+    def concepts(self) -> list[str]:
+        """Concept names: the columns of :attr:`labels`."""
+        return [str(name) for name in self._column("concepts")]
+
+    @cached_property
+    def labels(self) -> NDArray[np.int8]:
+        """``(example, concept)``: 1 carries the concept, 0 does not, -1 unknown."""
+        return self._column("labels")
+
+    @cached_property
+    def examples(self) -> pd.DataFrame:
+        """One row a sentence: ``group``, ``lang``, ``n_tokens`` (those pooled), ``text_hash``."""
+        with _reading(self._files[0]) as h5:
+            return layout.read_table(h5, "examples")
+
+    @cached_property
+    def tokens(self) -> pd.DataFrame | None:
+        """The drawn tokens, rows of the ``…/tokens`` paths: ``example position id word lang kind``.
+
+        None where no such path was captured. ``kind`` is ``whole`` (a word of its own),
+        ``continuation`` (part of a longer word) or ``byte`` (part of a character).
+        """
+        with _reading(self._files[0]) as h5:
+            return layout.read_table(h5, "tokens") if "tokens" in h5 else None
+
+    @cached_property
+    def twin(self) -> "ActivationStore | None":
+        """The re-initialised model's store, where it was captured; never among the steps."""
+        file = self.path / TWIN
+        return ActivationStore.open(file) if self.path.is_dir() and file.is_file() else None
+
+    def read(
+        self,
+        step: Step,
+        layer: int | None,
+        path: str = "mlp.hook_post/max",
+        *,
+        rows: Sequence[int] | NDArray | slice | None = None,
+    ) -> xr.DataArray:
+        """Values of one step and layer, as they are stored.
+
+        Parameters
+        ----------
+        step
+            Optimiser updates, or (stage, step).
+        layer
+            Block, counted from 0; None for the site ``embed``, which is no layer.
+        rows
+            Sentences (or drawn tokens) to read: indices, a mask, or a slice; all by default.
+
+        Returns
+        -------
+        ``(example, neuron)``; ``feature`` instead of ``neuron`` for states, ``token`` instead of
+        ``example`` for ``…/tokens``. Coordinates ``step stage layer``, and ``lang`` and ``group``
+        (or the token table's columns) along the rows.
+
+        Raises
+        ------
+        KeyError
+            For a step, layer or path that was not captured, listing those that were.
+        """
+        number = self._index(step)
+        name = self._name(path, layer)
+        chosen = _selection(rows)
+        with _reading(self._files[number]) as h5:
+            values = _take(h5[name], chosen)
+        coords = self._coords(number, layer, path, chosen)
+        return xr.DataArray(values, dims=_dims(path), coords=coords, name=path)
+
+    def header(self, step: Step) -> dict[str, Any]:
+        """Root attributes of a step's file: the provenance of its numbers."""
+        return dict(self._headers[self._index(step)])
+
+    def loss(self, step: Step) -> pd.DataFrame | None:
+        """Next-token loss of the sampled sentences: ``example``, ``nats`` a token, ``n_tokens``."""
+        with _reading(self._files[self._index(step)]) as h5:
+            return layout.read_table(h5, "loss") if "loss" in h5 else None
+
+    def width(self, path: str) -> list[int]:
+        """Neurons or features of each layer (one number for ``embed``)."""
+        keys = self._keys(path)
+        return [self._datasets[key] for key in keys]
+
+    def map(
+        self,
+        fn: Callable[[NDArray, pd.DataFrame], Any],
+        path: str,
+        *,
+        groups: Collection[str] | None = None,
+    ) -> xr.DataArray:
+        """Apply a function to every step and layer, keeping ``step`` and ``layer`` as axes.
+
+        Parameters
+        ----------
+        fn
+            Takes ``X`` (example, neuron) and the examples' table; returns a number, one number a
+            neuron, or a DataArray.
+        groups
+            Only the sentences of these groups.
+
+        Returns
+        -------
+        ``(step, layer, …)``, with ``stage`` and ``tokens`` beside ``step``; without ``layer`` for
+        the site ``embed``.
+        """
+        table = self.tokens if layout.holds_tokens(path) else self.examples
+        if table is None:
+            raise KeyError(f"got path {path!r}; valid are {', '.join(self.paths)}")
+        rows = None
+        if groups is not None:
+            group = self.examples["group"].to_numpy()
+            group = group[table["example"]] if layout.holds_tokens(path) else group
+            rows = np.flatnonzero(np.isin(group, list(groups)))
+            table = table.iloc[rows].reset_index(drop=True)
+        steps = [(int(row.stage), int(row.step)) for row in self.checkpoints.itertuples()]
+        layers = [layer for _, layer in self._keys(path)]
+        values = []
+        for step in steps:
+            read = (self.read(step, layer, path, rows=rows).to_numpy() for layer in layers)
+            values.append(xr.concat([_named(fn(X, table), X, path) for X in read], "layer"))
+        joined = xr.concat(values, "step")
+        joined = joined.isel(layer=0) if layers == [None] else joined.assign_coords(layer=layers)
+        beside = {
+            name: ("step", self.checkpoints[name].to_numpy())
+            for name in ("step", "stage", "tokens")
+        }
+        return joined.assign_coords(beside).rename(path)
+
+    @cached_property
+    def _datasets(self) -> dict[Key, int]:
+        """Width of every dataset, from the names listed beside the checksums."""
+        with _reading(self._files[0]) as h5:
+            names = [str(name) for name in h5["checksums"].attrs["datasets"]]
+            return {_parse(name): int(h5[name].shape[1]) for name in names}
+
+    def _keys(self, path: str) -> list[Key]:
+        """The datasets of a path, by layer."""
+        if path not in self.paths:
+            raise KeyError(f"got path {path!r}; valid are {', '.join(self.paths)}")
+        keys = [key for key in self._datasets if key[0] == path]
+        return sorted(keys, key=lambda key: -1 if key[1] is None else key[1])
+
+    def _name(self, path: str, layer: int | None) -> str:
+        valid = [key[1] for key in self._keys(path)]
+        if layer not in valid:
+            raise KeyError(f"got layer {layer} of {path}; valid are {', '.join(map(str, valid))}")
+        return layout.dataset_name(path, layer)
+
+    def _index(self, step: Step) -> int:
+        """Number of a step's file in :attr:`checkpoints`."""
+        keys = [_key(header) for header in self._headers]
+        stage, wanted = step if isinstance(step, tuple) else (None, step)
+        found = [i for i, key in enumerate(keys) if key[1] == wanted and stage in (None, key[0])]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            stages = ", ".join(str(keys[i]) for i in found)
+            raise KeyError(f"got step {step}, which several stages have; valid are {stages}")
+        steps = ", ".join(map(str, self.steps))
+        raise KeyError(f"got step {step}; the store has {steps}")
+
+    def _column(self, name: str) -> NDArray:
+        with _reading(self._files[0]) as h5:
+            return layout.read_column(h5[name])
+
+    def _coords(
+        self, number: int, layer: int | None, path: str, chosen: NDArray | slice
+    ) -> dict[str, Any]:
+        stage, step = _key(self._headers[number])
+        coords: dict[str, Any] = {"step": step, "stage": stage}
+        if layer is not None:
+            coords["layer"] = layer
+        rows = "token" if layout.holds_tokens(path) else "example"
+        table = self.tokens if layout.holds_tokens(path) else self.examples[["lang", "group"]]
+        for name, column in (table if table is not None else pd.DataFrame()).items():
+            coords[str(name)] = (rows, column.to_numpy()[chosen])
+        return coords
+
+    def _refuse_mixture(self) -> None:
+        first, name = self._headers[0], self._files[0].name
+        for header, file in zip(self._headers[1:], self._files[1:], strict=True):
+            differing = [k for k in SHARED if not np.array_equal(first.get(k), header.get(k))]
+            if differing:
+                raise StoreMismatch(f"{name} and {file.name} differ in {', '.join(differing)}")
+
+    def __repr__(self) -> str:
+        return (
+            f"ActivationStore({self.path.name}: {len(self._files)} checkpoints, "
+            f"{len(self.layers)} layers, {len(self.examples)} sentences, {', '.join(self.paths)})"
+        )
+
+
+def _reading(file: Path) -> h5py.File:
+    # Whole files never change: no lock, so that read-only disks and other readers do not matter.
+    return h5py.File(file, "r", locking=False)
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """Root attributes as plain Python values."""
+    with _reading(file) as h5:
+        header = {name: _plain(value) for name, value in h5.attrs.items()}
+    if header.get("format") != layout.FORMAT or header.get("version") != layout.VERSION:
+        raise StoreMismatch(
+            f"{file.name}: got format {header.get('format')!r} version {header.get('version')}; "
+            f"expected {layout.FORMAT} version {layout.VERSION}"
+        )
+    return header
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _key(header: dict[str, Any]) -> tuple[int, int]:
+    return int(header.get("stage", 0)), int(header["step"])
+
+
+def _row(header: dict[str, Any], file: Path) -> dict[str, Any]:
+    stage, step = _key(header)
+    number = file.name.split("_")[0]
+    return {
+        "index": int(number) if number.isdigit() else 0,
+        "step": step,
+        "stage": stage,
+        "tokens": header.get("tokens", np.nan),
+        "model": header.get("model", ""),
+        "revision": header.get("revision", ""),
+        "weight_hash": header.get("weight_hash", ""),
+        "file": file.name,
+    }
+
+
+def _parse(name: str) -> Key:
+    """Path and layer of a dataset's name.
+
+    >>> _parse("mlp.hook_post/max/03"), _parse("embed/mean")
+    (('mlp.hook_post/max', 3), ('embed/mean', None))
+    """
+    path, _, last = name.rpartition("/")
+    return (path, int(last)) if last.isdigit() else (name, None)
+
+
+def _dims(path: str) -> tuple[str, str]:
+    rows = "token" if layout.holds_tokens(path) else "example"
+    return rows, "neuron" if path.startswith("mlp.") else "feature"
+
+
+def _selection(rows: Sequence[int] | NDArray | slice | None) -> NDArray | slice:
+    if rows is None:
+        return slice(None)
+    if isinstance(rows, slice):
+        return rows
+    chosen = np.asarray(rows)
+    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.intp)
+
+
+def _take(dataset: h5py.Dataset, chosen: NDArray | slice) -> NDArray:
+    if isinstance(chosen, slice):
+        return np.asarray(dataset[chosen])
+    if not len(chosen):
+        return np.asarray(dataset[:0])
+    # HDF5 picks scattered rows one by one: the span is read whole and picked in memory.
+    low, high = int(chosen.min()), int(chosen.max()) + 1
+    if low < 0:
+        raise IndexError(f"got row {low}; expected rows from 0")
+    return np.asarray(dataset[low:high])[chosen - low]
+
+
+def _named(value: Any, X: NDArray, path: str) -> xr.DataArray:
+    """A function's answer with its axes named."""
+    if isinstance(value, xr.DataArray):
+        return value
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return xr.DataArray(array)
+    if array.ndim == 1 and len(array) == X.shape[1]:
+        return xr.DataArray(array, dims=_dims(path)[1])
+    raise ValueError(
+        f"got an array {array.shape}; expected a number, one number a neuron ({X.shape[1]}), "
+        "or a DataArray that names its axes"
+    )

@@ -1,0 +1,214 @@
+"""Writing one checkpoint's file: allocated first, slab by slab, renamed when whole.
+
+The order that survives a SIGKILL at any moment: the data of a slab, flush, its row count, flush.
+Rows beyond the count are never trusted; rows below it are never written again.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from neurotrace.store import layout, partial
+from neurotrace.store.layout import Key, Spec
+
+
+class CheckpointWriter:
+    """The one writer of a checkpoint's file. Use :meth:`open`; needs no model.
+
+    Attributes
+    ----------
+    file
+        The name under which the file will appear when it is whole.
+    n_done
+        Sentences written, flushed and counted: where to go on.
+    n_examples
+        Sentences in all.
+    """
+
+    def __init__(self, file: Path, held: Path, h5: h5py.File, arrays: Mapping[Key, Spec]):
+        self.file = file
+        self.n_examples = int(h5["labels"].shape[0])
+        self.n_done = int(h5.attrs["n_done"])
+        self._held = held
+        self._h5 = h5
+        # Handles stay open while writing: looking a dataset up again for each slab costs more.
+        self._sets = {key: h5[layout.dataset_name(*key)] for key in arrays}
+        self._examples = layout.read_table(h5, "examples")
+        self._tokens = layout.read_table(h5, "tokens") if "tokens" in h5 else None
+
+    @classmethod
+    def open(
+        cls,
+        file: Path,
+        *,
+        header: Mapping[str, object],
+        examples: pd.DataFrame,
+        labels: NDArray[np.int8],
+        concepts: Sequence[str],
+        arrays: Mapping[Key, Spec],
+        tokens: pd.DataFrame | None = None,
+        languages: Sequence[str] | None = None,
+        loss: pd.DataFrame | None = None,
+    ) -> "CheckpointWriter":
+        """Start a file at its full size, or go on with the rows counted by one who was stopped.
+
+        Parameters
+        ----------
+        file
+            Final name. Until :meth:`finish` it is ``<file>.<token of this owner>.partial``.
+        header
+            Root attributes; ``None`` values are left out. ``model`` and ``step`` are expected.
+        examples
+            Columns ``group``, ``lang``; usually also ``n_tokens`` and ``text_hash``.
+        labels
+            int8 ``(example, concept)``: 1, 0, or -1 for unknown.
+        arrays
+            ``(path, layer)`` to (width, dtype). Paths that end in ``/tokens`` have the rows of
+            ``tokens``, which must be sorted by example.
+        languages
+            In set order; by default in order of appearance.
+        loss
+            Columns ``example`` and ``n_tokens`` of the sentences whose loss will be written.
+
+        Raises
+        ------
+        StoreFull
+            When the disk cannot hold the whole file; nothing is left behind.
+        StoreMismatch
+            When a partial file of the same name was started with another header or other rows.
+        """
+        if file.exists():
+            raise FileExistsError(f"{file.name}: got a finished file; expected none of this name")
+        plan = partial.Plan(
+            header=header,
+            examples=examples,
+            labels=labels,
+            concepts=concepts,
+            arrays=arrays,
+            tokens=tokens,
+            languages=languages,
+            loss=loss,
+        )
+        held, h5 = partial.resume(file, plan) or partial.start(file, plan)
+        return cls(file, held, h5, arrays)
+
+    def write(self, start: int, rows: Mapping[Key, NDArray]) -> None:
+        """Write one whole slab, flush it, count it, flush the count.
+
+        Parameters
+        ----------
+        start
+            Its first sentence, which must be ``n_done``.
+        rows
+            For every dataset, the rows of the slab: 256 sentences (fewer at the end), or the
+            drawn tokens of these sentences.
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinity, and for a value that float16 cannot hold, naming layer, site and
+            sentence; for a slab out of order or of another shape.
+        StoreFull
+            When the disk is full after all. The rows counted before stay.
+        """
+        stop = min(start + layout.SLAB, self.n_examples)
+        if start != self.n_done or start >= self.n_examples:
+            raise ValueError(f"got rows from {start}; expected the slab that starts {self.n_done}")
+        cast = {key: self._cast(key, start, stop, rows) for key in self._sets}
+        sums = [partial.checksum(values) for _, values in cast.values()]
+        with partial.naming_a_full_disk(self.file):
+            for key, (where, values) in cast.items():
+                self._sets[key][where] = values
+            self._h5["checksums"][start // layout.SLAB] = np.asarray(sums, dtype=np.uint32)
+            self._h5.flush()
+            self._h5.attrs.modify("n_done", np.int64(stop))
+            self._h5.flush()
+        self.n_done = stop
+
+    def write_loss(self, nats: NDArray[np.float64]) -> None:
+        """Fill in the loss of the sentences announced at :meth:`open`, nats a token."""
+        with partial.naming_a_full_disk(self.file):
+            self._h5["loss/nats"][...] = nats
+            self._h5.flush()
+
+    def finish(self) -> Path:
+        """Re-read every slab against its checksum, make it durable, and give it its final name.
+
+        Raises
+        ------
+        OSError
+            When a slab does not read back as it was written. Opening the writer again goes on
+            from the last slab that does.
+        """
+        if self.n_done != self.n_examples:
+            raise ValueError(f"{self.file.name}: got {self.n_done} of {self.n_examples} rows")
+        with partial.naming_a_full_disk(self.file):
+            self._h5.flush()
+        good = partial.verified(self._h5)
+        self._h5.close()
+        if good < self.n_examples:
+            raise OSError(f"{self.file.name}: rows from {good} on do not read back as written")
+        partial.sync(self._held)
+        self._held.replace(self.file)
+        partial.sync(self.file.parent)
+        return self.file
+
+    def close(self) -> None:
+        """Leave the file as it is, resumable; safe to call twice and after :meth:`finish`."""
+        # A full disk may refuse the last flush too; what was counted is on it already.
+        with contextlib.suppress(OSError, RuntimeError):
+            self._h5.close()
+
+    def __enter__(self) -> "CheckpointWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _cast(
+        self, key: Key, start: int, stop: int, rows: Mapping[Key, NDArray]
+    ) -> tuple[slice, NDArray]:
+        """The rows of one dataset in the type it is stored in, and where they go."""
+        path, layer = key
+        dataset = self._sets[key]
+        of_tokens = layout.holds_tokens(path)
+        where = layout.token_rows(self._tokens, start, stop) if of_tokens else slice(start, stop)
+        expected = (where.stop - where.start, dataset.shape[1])
+        if key not in rows or rows[key].shape != expected:
+            got = rows[key].shape if key in rows else "nothing"
+            raise ValueError(f"{path} layer {layer}: got rows {got}; expected {expected}")
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(rows[key], dtype=dataset.dtype)
+        good = np.isfinite(values)
+        if not good.all():
+            self._refuse(key, where, rows[key], good)
+        return where, values
+
+    def _refuse(self, key: Key, where: slice, given: NDArray, good: NDArray[np.bool_]) -> None:
+        """Raise, naming the first sentence whose value cannot be stored."""
+        path, layer = key
+        row, column = (int(index) for index in np.argwhere(~good)[0])
+        value = given[row, column]
+        example = where.start + row
+        if layout.holds_tokens(path) and self._tokens is not None:
+            example = int(self._tokens["example"].iloc[example])
+        sentence = self._examples.iloc[example]
+        place = "embed" if layer is None else f"layer {layer}"
+        step = self._h5.attrs.get("step", "?")
+        name = f"step {step}, {place}, {path}, {sentence['lang']} group {sentence['group']!r}"
+        if np.isfinite(value):
+            raise ValueError(
+                f"{name}: got {value:.6g}, beyond what float16 holds (65504); use dtype='float32'"
+            )
+        raise ValueError(f"{name}: got {value}; expected finite numbers")

@@ -1,0 +1,262 @@
+"""The road read aloud: find the checkpoints, capture, score, trace, show.
+
+``python -m neurotrace.trace --source CHECKPOINTS --out RUN`` does the whole job. It knows what
+follows what, and leaves every *how* to the rooms below.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurotrace.checkpoints import Checkpoint, find, select
+from neurotrace.concepts import ConceptSet
+from neurotrace.config import TraceConfig, read_config, save_config
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from neurotrace.store import ActivationStore
+
+MIN_GROUPS = 4  # below it a half holds one positive, and nothing can be chosen and confirmed
+PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
+
+USAGE = """\
+neurotrace shows when, in pre-training, neurons stop belonging to a language and start belonging
+to a meaning. It needs a series of checkpoints and sentences that share concepts across languages.
+
+Try it on the offline lab, about a minute of pre-training on one core:
+  python -m neurotrace.lab --preset default --seed 0 --out runs/lab
+  python -m neurotrace.trace --source runs/lab --out runs/trace
+
+On your own checkpoints:
+  python -m neurotrace.trace --source CHECKPOINTS --concepts SENTENCES.jsonl --out RUN
+  python -m neurotrace.trace --source CHECKPOINTS --concepts SENTENCES.jsonl --out RUN --dry-run
+
+All options: python -m neurotrace.trace --help"""
+
+
+@dataclass(frozen=True)
+class Road:
+    """What a trace runs on, found and checked before anything is computed."""
+
+    config: TraceConfig
+    series: list[Checkpoint]
+    concepts: ConceptSet
+    twin: Path | int
+    exclude_ids: tuple[int, ...] = field(default=(), repr=False)
+
+
+def run(config: TraceConfig) -> Path:
+    """Trace a series of checkpoints and return the path of the report.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        For input that is wrong, in one line; nothing on disk is lost.
+    """
+    from neurotrace import capture, report, trajectories
+
+    road = prepare(config)
+    out = Path(config.out)
+    save_config(config, out, facts(road))
+    if trajectories.finished(out) and (out / report.FILE).is_file():
+        return out / report.FILE
+    store = capture.run(road.series, road.concepts, out, **capture_options(road))
+    results = analyse(road, store, out)
+    return report.write(out, results, provenance(road, store))
+
+
+def prepare(config: TraceConfig) -> Road:
+    """Find and check checkpoints, sentences and the twin.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As their rooms say, or when the sentences are too few for two halves.
+    """
+    if not config.source or not config.out:
+        raise ValueError("got no --source or no --out; expected both (see --help)")
+    source = Path(config.source)
+    series = select(find(source, pattern=config.pattern), config.checkpoints)
+    own = source / "concepts.jsonl"
+    if config.concepts is None and not own.is_file():
+        raise ValueError(f"got no --concepts, and {source.name} brings no concepts.jsonl")
+    concepts = ConceptSet.load(config.concepts or own)
+    if config.languages:
+        concepts = concepts.select(languages=config.languages)
+    _refuse_few_groups(concepts)
+    twin = source / "twin"
+    shared = source / "shared_ids.json"
+    return Road(
+        config,
+        series,
+        concepts,
+        twin if (twin / "config.json").is_file() else config.twin_seed,
+        tuple(json.loads(shared.read_text())) if shared.is_file() else (),
+    )
+
+
+def _refuse_few_groups(concepts: ConceptSet) -> None:
+    table = concepts.frame.explode("concepts").groupby("concepts")["group"].nunique()
+    if len(table) and table.min() < MIN_GROUPS:
+        raise ValueError(
+            f"got {table.min()} sentence groups for concept {table.idxmin()!r}; "
+            f"expected at least {MIN_GROUPS}, for two halves"
+        )
+
+
+def capture_options(road: Road) -> dict[str, Any]:
+    """The keyword arguments of :func:`neurotrace.capture.run`."""
+    same = (
+        "dtype", "bos", "device", "compute_dtype", "batch_tokens", "backend",
+        "tokens_per_language", "loss_sentences", "allow_equal", "trust_remote_code", "seed",
+    )  # fmt: skip
+    options = {name: getattr(road.config, name) for name in same}
+    if "loss" not in road.config.analyses:
+        options["loss_sentences"] = 0
+    return {**options, "what": road.config.what, "twin": road.twin, "exclude_ids": road.exclude_ids}
+
+
+def facts(road: Road) -> dict[str, Any]:
+    """What trace.json records beside the configuration."""
+    return {
+        "concepts_digest": road.concepts.digest,
+        "series": [checkpoint.label for checkpoint in road.series],
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def plan(config: TraceConfig) -> str:
+    """What a run would do, in lines: checkpoints, sentences, bytes and a timed guess."""
+    from neurotrace import capture
+
+    road = prepare(config)
+    lines = [
+        f"source       {Path(config.source).name}: {len(road.series)} checkpoints, "
+        f"{road.series[0].label} to {road.series[-1].label}",
+        f"sentences    {road.concepts!r}",
+        f"captures     {', '.join(config.what)}",
+        f"analyses     {', '.join(config.analyses)}",
+    ]
+    return "\n".join(
+        [*lines, str(capture.plan(road.series, road.concepts, **capture_options(road)))]
+    )
+
+
+def analyse(road: Road, store: "ActivationStore", out: Path) -> "dict[str, xr.Dataset]":
+    """Compute every result that is asked for; what an earlier call finished is read back."""
+    from rich.console import Console
+
+    from neurotrace import trajectories
+
+    config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
+    wanted = trajectories.tasks(
+        store,
+        results.__getitem__,
+        analyses=config.analyses,
+        path=config.path,
+        rotated=config.rotated_paths,
+        score=config.score,
+        top=config.top if config.top < 1 else int(config.top),
+        n_splits=config.splits,
+        seed=config.seed,
+    )
+    with console.status("") as status:
+        for number, (name, compute) in enumerate(wanted, 1):
+            status.update(f"analysis {number} of {len(wanted)}: {name}")
+            if not console.is_terminal and name not in results:
+                console.print(f"analysis {number} of {len(wanted)}: {name}")
+            results.get(name, compute)
+    return results.finish()
+
+
+def provenance(road: Road, store: "ActivationStore") -> dict[str, Any]:
+    """What the report says of where its numbers come from; no time, host or machine path."""
+    config = {k: v for k, v in asdict(road.config).items() if k not in ("out", "config", "dry_run")}
+    config |= {"source": Path(road.config.source).name}
+    if road.config.concepts:
+        config["concepts"] = Path(road.config.concepts).name
+    table = store.checkpoints.drop(columns=["file"], errors="ignore")
+    return {
+        "config": config,
+        "versions": {name: version(name) for name in PACKAGES},
+        "model": road.series[0].model,
+        "concepts": {
+            "name": road.concepts.name,
+            "digest": road.concepts.digest,
+            "sentences": len(road.concepts),
+            "groups": int(road.concepts.frame["group"].nunique()),
+            "concepts": len(road.concepts.concepts),
+            "languages": road.concepts.languages,
+        },
+        "checkpoints": table.assign(label=[c.label for c in road.series]),
+        "notes": [],
+    }
+
+
+def parse(arguments: Sequence[str]) -> TraceConfig:
+    """The configuration that a command line asks for; --config gives the defaults."""
+    import tyro
+
+    default = TraceConfig()
+    if "--config" in arguments[:-1]:
+        default = read_config(arguments[arguments.index("--config") + 1])
+    return tyro.cli(
+        TraceConfig,
+        args=arguments,
+        default=default,
+        prog="python -m neurotrace.trace",
+        description=USAGE,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 done, 2 the input is wrong, 1 anything else."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments:
+        print(USAGE)
+        return 0
+    try:
+        return _go(parse(arguments))
+    except KeyboardInterrupt:
+        return _say("interrupted; what is done is kept, and the same command resumes", 1)
+    except FileNotFoundError as error:
+        return _say(str(error), 2)
+    except OSError as error:
+        return _say(f"{error} (what is written is kept; the same command resumes)", 1)
+    except ValueError as error:
+        return _say(str(error), 2)
+
+
+def _go(config: TraceConfig) -> int:
+    if config.dry_run:
+        print(plan(config))
+        return 0
+    file = run(config)
+    _show(file.parent)
+    return 0
+
+
+def _show(out: Path) -> None:
+    """The findings and the headline table, then where the whole of it lies."""
+    from rich.console import Console
+
+    from neurotrace import report, trajectories
+
+    console = Console()
+    for part in report.terminal(trajectories.read(out), width=console.width):
+        console.print(part)
+    console.print(f"{out / 'report.html'}", soft_wrap=True)
+
+
+def _say(line: str, code: int) -> int:
+    print(f"neurotrace: {' '.join(line.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

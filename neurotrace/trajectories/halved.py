@@ -1,0 +1,119 @@
+"""One store's neurons, scored language by language inside the halves of many splits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurotrace import probes
+from neurotrace.splits import halves
+from neurotrace.store import ActivationStore
+from neurotrace.trajectories.lifts import StepKey, language_rows
+from neurotrace.trajectories.relabel import relabel
+
+SCORES = {
+    "average_precision": probes.Ranking.average_precision_halves,
+    "auroc": probes.Ranking.auroc_halves,
+}
+
+
+@dataclass(frozen=True)
+class Halved:
+    """Sentences of a store divided into halves, many times over, the same at every step.
+
+    Attributes
+    ----------
+    labels
+        ``(example, concept)``: the store's own, or those of a null.
+    in_a
+        ``(split, example)`` bool, True is half A.
+    """
+
+    store: ActivationStore
+    path: str
+    labels: NDArray[np.int8]
+    in_a: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        store: ActivationStore,
+        path: str,
+        *,
+        n_splits: int,
+        seed: int,
+        null: str | None = None,
+    ) -> Self:
+        """Divide a store's groups; a null's labels are halved as evenly as real ones."""
+        groups, langs = store.examples["group"].to_numpy(), store.examples["lang"].to_numpy()
+        own = store.labels
+        if null == "pseudo":
+            own = relabel(null, own, groups, langs, seed=seed)
+        in_a = halves(groups, own, n_splits=n_splits, seed=seed)
+        if null != "pseudo":
+            own = relabel(null, own, groups, langs, in_a=in_a, seed=seed)
+        return cls(store, path, own, in_a)
+
+    @cached_property
+    def rows(self) -> list[NDArray[np.intp]]:
+        """Row numbers of each language."""
+        return [own for _, own in language_rows(self.store)]
+
+    @cached_property
+    def widths(self) -> NDArray[np.intp]:
+        """Neurons of each layer."""
+        return np.array(self.store.width(self.path))
+
+    def scores(
+        self,
+        step: StepKey,
+        layer: int,
+        *,
+        score: str = "average_precision",
+        neurons: NDArray[np.intp] | None = None,
+    ) -> Iterator[NDArray[np.float32]]:
+        """``(split, half, concept, neuron)`` for one language after the other."""
+        X = self.store.read(step, layer, self.path).values
+        X = X if neurons is None else X[:, neurons]
+        for own in self.rows:
+            yield SCORES[score](probes.rank(X[own]), self.labels[own], self.in_a[:, own])
+
+    def experts(
+        self, step: StepKey, k: int, *, layers: Sequence[int], score: str = "average_precision"
+    ) -> NDArray[np.intp]:
+        """Best neurons of some layers: ``(lang, split, half, concept, k)`` indices, best first.
+
+        The first neuron of the first of ``layers`` has index 0.
+        """
+        best = [probes.BestExperts(k) for _ in self.rows]
+        offset = 0
+        for layer in layers:
+            for kept, scores in zip(best, self.scores(step, layer, score=score), strict=True):
+                kept.add(scores, offset)
+            offset += int(self.widths[self.store.layers.index(layer)])
+        return np.stack([kept.indices for kept in best])
+
+    def chance(self) -> NDArray[np.float64]:
+        """Exact mean AP of a random ranking inside a half: ``(concept, lang)``."""
+        return np.array(
+            [
+                [self._chance(own, concept) for own in self.rows]
+                for concept in range(self.labels.shape[1])
+            ]
+        )
+
+    def _chance(self, own: NDArray[np.intp], concept: int) -> float:
+        judged = own[self.labels[own, concept] >= 0]
+        positive = self.labels[judged, concept] > 0
+        in_a = self.in_a[:, judged]
+        return float(
+            np.mean(
+                [
+                    probes.expected_average_precision(int(positive[half].sum()), int(half.sum()))
+                    for half in (*in_a, *~in_a)
+                ]
+            )
+        )

@@ -1,0 +1,194 @@
+"""What each layer tells over training: the language of a token, the translation of a sentence."""
+
+from itertools import combinations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace import geometry, probes
+from neurotrace.store import ActivationStore
+from neurotrace.trajectories.lifts import StepKey, along_steps, language_rows
+
+SIZES = {"value": 1.0, "value_half": 0.5, "value_quarter": 0.25}
+
+
+def language_identification(
+    store: ActivationStore,
+    *,
+    site: str = "hook_resid_post",
+    kind: str = "whole",
+    disjoint_types: bool = True,
+    seeds: int = 3,
+) -> xr.Dataset:
+    """How well can the language of a token be read off each layer, over training?
+
+    Accuracy of a linear probe on token states, word types of training and test disjoint.
+    Sentence means are no subject: any random projection of them tells languages apart.
+    *Eats* token, feature → *leaves* step, layer.
+
+    Parameters
+    ----------
+    site
+        Site whose ``site/tokens`` were captured.
+    kind
+        ``"whole"`` for tokens that are whole words, ``"continuation"``, ``"byte"`` or ``"all"``.
+    disjoint_types
+        ``False`` gives the paper's variant, random tokens, which a memory of word types solves.
+    seeds
+        Seeded divisions of types and groups that are averaged.
+
+    Returns
+    -------
+    ``value`` (step, layer), ``value_half`` and ``value_quarter`` (smaller training sets),
+    ``same_script`` and ``cross_script`` (mean over language pairs, NaN where there is none),
+    ``embed`` (step): the same probe on the embeddings, and ``chance``, one over the languages.
+
+    Notes
+    -----
+    Riemenschneider & Frank (2025) probe random tokens; with disjoint types the probe cannot read
+    the word's identity. Its specialization happens where nothing is shared: no evidence of sharing.
+    """
+    tokens = store.tokens
+    if tokens is None:
+        raise ValueError(f"got a store without token states; expected {site}/tokens captured")
+    kept = np.ones(len(tokens), bool) if kind == "all" else (tokens["kind"] == kind).to_numpy()
+    tokens = tokens[kept]
+    groups = store.examples["group"].to_numpy()[tokens["example"].to_numpy()]
+    langs = tokens["lang"].to_numpy()
+    types = tokens["id"].to_numpy() if disjoint_types else None
+    sizes = _train_sizes(langs)
+
+    def probe(X: NDArray, size: int | None = None) -> float:
+        found = probes.language_id(
+            X, langs, types=types, groups=groups, seeds=seeds, train_size=size
+        )
+        return float(found.accuracy)
+
+    def one(step: StepKey) -> xr.Dataset:
+        found: dict[str, list[float]] = {
+            name: [] for name in (*SIZES, "same_script", "cross_script")
+        }
+        for layer in store.layers:
+            X = store.read(step, layer, f"{site}/tokens").values[kept]
+            for name, size in sizes.items():
+                found[name].append(probe(X, size))
+            same, cross = _by_script(X, langs, types, groups, seeds)
+            found["same_script"].append(same)
+            found["cross_script"].append(cross)
+        result = xr.Dataset({name: ("layer", values) for name, values in found.items()})
+        if "embed/tokens" in store.paths:
+            result["embed"] = probe(store.read(step, None, "embed/tokens").values[kept])
+        return result
+
+    result = along_steps(store, one).assign_coords(layer=store.layers)
+    result["chance"] = xr.DataArray(1 / len(set(langs)))
+    result.attrs |= {
+        "path": f"{site}/tokens",
+        "kind": kind,
+        "disjoint_types": int(disjoint_types),
+        "seeds": seeds,
+        "tokens": len(tokens),
+    }
+    return result
+
+
+def retrieval(
+    store: ActivationStore, *, path: str = "hook_resid_post/mean", center: bool = True
+) -> xr.Dataset:
+    """How often is a sentence's translation its nearest neighbour, per layer over training?
+
+    *Eats* example, feature → *leaves* step, layer, lang_a, lang_b.
+
+    Parameters
+    ----------
+    center
+        Take the mean of each language off first; raw cosines compare languages, not sentences.
+
+    Returns
+    -------
+    ``value`` (step, layer, lang_a, lang_b), symmetric, NaN on the diagonal; ``chance``, one over
+    the number of candidates.
+    """
+    rows = {
+        lang: own[np.argsort(store.examples["group"].to_numpy()[own], kind="stable")]
+        for lang, own in language_rows(store)
+    }
+    groups = [set(store.examples["group"].to_numpy()[own]) for own in rows.values()]
+    if any(group != groups[0] for group in groups):
+        raise ValueError("got languages with different groups; expected a parallel set")
+
+    def one(step: StepKey) -> xr.Dataset:
+        shape = (len(store.layers), len(rows), len(rows))
+        value = np.full(shape, np.nan)
+        for at, layer in enumerate(store.layers):
+            H = store.read(step, layer, path).values
+            for (a, rows_a), (b, rows_b) in combinations(enumerate(rows.values()), 2):
+                value[at, a, b] = value[at, b, a] = geometry.retrieval(
+                    H[rows_a], H[rows_b], center=center
+                )
+        return xr.Dataset({"value": (("layer", "lang_a", "lang_b"), value)})
+
+    result = along_steps(store, one).assign_coords(
+        layer=store.layers, lang_a=list(rows), lang_b=list(rows)
+    )
+    result["chance"] = xr.DataArray(1 / len(groups[0]))
+    result.attrs |= {"path": path, "center": int(center), "candidates": len(groups[0])}
+    return result
+
+
+def loss(store: ActivationStore) -> xr.Dataset:
+    """Next-token loss of each language's sampled sentences, nats a token, over training.
+
+    ``chance`` is the loss of the uniform guess, the logarithm of the vocabulary's size.
+    """
+    langs = store.examples["lang"].to_numpy()
+
+    def one(step: StepKey) -> xr.Dataset:
+        table = store.loss(step)
+        if table is None:
+            raise ValueError(f"got no loss at step {step}; expected capture with loss_sentences")
+        of = langs[table["example"].to_numpy()]
+        totals = [table.loc[of == lang, ["nats", "n_tokens"]].sum() for lang in store.languages]
+        value = [float(t["nats"] / t["n_tokens"]) for t in totals]
+        return xr.Dataset({"value": ("lang", value)})
+
+    result = along_steps(store, one).assign_coords(lang=store.languages)
+    vocabulary = store.header(step_of_first(store))["vocab_size"]
+    result["chance"] = xr.DataArray(float(np.log(vocabulary)))
+    return result
+
+
+def step_of_first(store: ActivationStore) -> StepKey:
+    """The key of the first checkpoint."""
+    from neurotrace.trajectories.lifts import step_keys
+
+    return step_keys(store)[0]
+
+
+def _train_sizes(langs: NDArray) -> dict[str, int | None]:
+    """Training tokens a language: all there are, half and a quarter of about half of them."""
+    smallest = min(int((langs == lang).sum()) for lang in set(langs))
+    return {
+        name: None if share == 1 else max(8, int(smallest * share / 2))
+        for name, share in SIZES.items()
+    }
+
+
+def _by_script(
+    X: NDArray, langs: NDArray, types: NDArray | None, groups: NDArray, seeds: int
+) -> tuple[float, float]:
+    """Mean pairwise accuracy over pairs of one script, and over pairs of two."""
+    found = probes.language_pairs(X, langs, types=types, groups=groups, seeds=seeds)
+    same, cross = [], []
+    for (a, lang_a), (b, lang_b) in combinations(enumerate(found.languages), 2):
+        of_script = same if _script(str(lang_a)) == _script(str(lang_b)) else cross
+        of_script.append(float(found.accuracy[a, b]))
+    return (
+        float(np.mean(same)) if same else float("nan"),
+        float(np.mean(cross)) if cross else float("nan"),
+    )
+
+
+def _script(code: str) -> str:
+    return code.rpartition("_")[2]

@@ -1,0 +1,105 @@
+"""Lifting pure functions over a store: whatever keeps its `step` is a trajectory."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace import probes
+from neurotrace.runner import map_each
+from neurotrace.store import ActivationStore
+
+StepKey = int | tuple[int, int]
+Score = Callable[[NDArray, NDArray], NDArray]
+
+
+def step_keys(store: ActivationStore) -> list[StepKey]:
+    """What ``store.read`` takes for each checkpoint, in order."""
+    table = store.checkpoints
+    if table["step"].is_unique:
+        return [int(step) for step in table["step"]]
+    return [
+        (int(stage), int(step)) for stage, step in zip(table["stage"], table["step"], strict=True)
+    ]
+
+
+def along_steps(
+    store: ActivationStore, fn: Callable[[StepKey], xr.Dataset], *, executor: str = "serial"
+) -> xr.Dataset:
+    """One Dataset a checkpoint, joined along ``step``; stage and tokens stand beside it."""
+    parts = map_each(fn, step_keys(store), executor=executor)
+    table = store.checkpoints
+    joined = xr.concat(parts, dim=pd.Index(table["step"].to_numpy(), name="step"))
+    joined = joined.assign_coords(stage=("step", table["stage"].to_numpy()))
+    if table["tokens"].notna().all():
+        joined = joined.assign_coords(tokens=("step", table["tokens"].to_numpy(dtype=float)))
+    return joined
+
+
+def language_rows(store: ActivationStore) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Row numbers of each language's sentences, in the store's order of languages."""
+    langs = store.examples["lang"].to_numpy()
+    for lang in store.languages:
+        yield lang, np.flatnonzero(langs == lang)
+
+
+def per_neuron(
+    store: ActivationStore,
+    score: Score,
+    *,
+    path: str = "mlp.hook_post/max",
+    groups: NDArray | None = None,
+) -> xr.Dataset:
+    """A score of every neuron for every concept in every language, with its chance level.
+
+    Read one layer of one step at a time, so that memory does not grow with the series.
+    *Eats* example → *leaves* step, lang, concept, layer, neuron.
+
+    Parameters
+    ----------
+    score
+        ``(X, y) → (concept, neuron)``, such as :func:`neurotrace.probes.average_precision`.
+    groups
+        Keep only the sentences of these groups (one half, say).
+
+    Returns
+    -------
+    ``value`` (step, lang, concept, layer, neuron) and ``chance`` (lang, concept): the exact mean
+    under random rankings for average precision, the base ½ for AUROC, NaN for other scores.
+
+    Raises
+    ------
+    ValueError
+        When layers differ in width, so that they cannot share a neuron axis.
+    """
+    widths = store.width(path)
+    if len(set(widths)) > 1:
+        raise ValueError(f"got layers of widths {sorted(set(widths))}; expected one width")
+    kept = np.isin(store.examples["group"], groups) if groups is not None else None
+    rows = {lang: r if kept is None else r[kept[r]] for lang, r in language_rows(store)}
+    labels = store.labels > 0
+
+    def one(step: StepKey) -> xr.Dataset:
+        value = np.empty((len(rows), labels.shape[1], len(widths), widths[0]), dtype=np.float32)
+        for at, layer in enumerate(store.layers):
+            X = store.read(step, layer, path).values
+            for index, own in enumerate(rows.values()):
+                value[index, :, at] = score(X[own], labels[own])
+        dims = ("lang", "concept", "layer", "neuron")
+        return xr.Dataset({"value": (dims, value)})
+
+    chance = np.array(
+        [[_chance(score, labels[own, c]) for c in range(labels.shape[1])] for own in rows.values()]
+    )
+    result = along_steps(store, one).assign(chance=(("lang", "concept"), chance))
+    return result.assign_coords(
+        lang=list(rows), concept=store.concepts, layer=store.layers, neuron=np.arange(widths[0])
+    )
+
+
+def _chance(score: Score, positive: NDArray[np.bool_]) -> float:
+    if score is probes.average_precision:
+        return probes.expected_average_precision(int(positive.sum()), len(positive))
+    return 0.5 if score is probes.auroc else float("nan")

@@ -1,0 +1,92 @@
+"""Labels that must find nothing: the silent nulls of an overlap."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+NULLS = ("deranged", "pseudo")
+MAX_DRAWS = 200
+
+
+def relabel(
+    null: str | None,
+    labels: NDArray[np.int8],
+    groups: NDArray,
+    langs: NDArray,
+    *,
+    in_a: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> NDArray[np.int8]:
+    """The labels of a null model, ``(example, concept)``; the labels themselves for ``None``.
+
+    Parameters
+    ----------
+    null
+        ``"deranged"``: each language hands its groups' labels to other groups, by a permutation of
+        its own without fixed points. ``"pseudo"``: new concepts of random groups, the same in
+        every language, each drawing evenly from every real concept.
+    in_a
+        ``(split, example)``: a derangement is drawn again until every concept has positives in
+        both halves of every split, in every language.
+
+    Raises
+    ------
+    ValueError
+        For an unknown null, or too few groups for a derangement.
+    """
+    if null is None:
+        return labels
+    rng = np.random.default_rng([seed, 1])
+    if null == "deranged":
+        for _ in range(MAX_DRAWS):
+            drawn = _deranged(labels, groups, langs, rng)
+            if in_a is None or _positive_everywhere(drawn, langs, in_a):
+                return drawn
+        raise ValueError(
+            f"got too few groups a concept to derange labels in {MAX_DRAWS} draws; "
+            "expected about 8 or more, or fewer splits"
+        )
+    if null == "pseudo":
+        return _pseudo(labels, groups, rng)
+    raise ValueError(f"got null {null!r}; valid are {', '.join(NULLS)}")
+
+
+def _deranged(
+    labels: NDArray[np.int8], groups: NDArray, langs: NDArray, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    deranged = labels.copy()
+    for lang in np.unique(langs):
+        rows = np.flatnonzero(langs == lang)
+        names, group = np.unique(groups[rows], return_inverse=True)
+        of_group = np.zeros((len(names), labels.shape[1]), dtype=labels.dtype)
+        of_group[group] = labels[rows]
+        order = rng.permutation(len(names))  # a cycle through all groups has no fixed point
+        source = np.empty_like(order)
+        source[order] = np.roll(order, 1)
+        deranged[rows] = of_group[source][group]
+    return deranged
+
+
+def _positive_everywhere(labels: NDArray[np.int8], langs: NDArray, in_a: NDArray[np.bool_]) -> bool:
+    for lang in np.unique(langs):
+        rows = langs == lang
+        positive = (labels[rows] > 0).astype(np.int32)
+        own = in_a[:, rows]
+        if not ((own @ positive > 0).all() and (~own @ positive > 0).all()):
+            return False
+    return True
+
+
+def _pseudo(
+    labels: NDArray[np.int8], groups: NDArray, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    """Deal the groups of each real concept out to the pseudo-concepts in turn."""
+    n_concepts = labels.shape[1]
+    names, group = np.unique(groups, return_inverse=True)
+    real = np.zeros((len(names), n_concepts), dtype=bool)
+    np.logical_or.at(real, group, labels > 0)
+    kind = np.where(real.any(1), real.argmax(1), n_concepts)
+    order = rng.permutation(len(names))
+    order = order[np.argsort(kind[order], kind="stable")]
+    dealt = np.empty(len(names), dtype=np.intp)
+    dealt[order] = np.arange(len(names)) % n_concepts
+    return (dealt[group][:, None] == np.arange(n_concepts)).astype(np.int8)

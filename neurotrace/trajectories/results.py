@@ -1,0 +1,96 @@
+"""RUN/results.h5: one group a result, readable with xarray (h5netcdf) and with plain h5py.
+
+Groups are added to ``results.h5.partial`` as they are finished, so that an interrupted trace goes
+on where it stopped; the file gets its name when the last one is in.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import xarray as xr
+
+FILE = "results.h5"
+FINISHED = "finished"
+
+
+class Results:
+    """The results of one run folder, computed once and read back afterwards."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.file = self.folder / FILE
+        self.partial = self.folder / f"{FILE}.partial"
+        self._done = set(_groups(self.file)) or set(_readable(self.partial))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._done
+
+    def get(self, name: str, compute: Callable[[], xr.Dataset]) -> xr.Dataset:
+        """The result of that name: read if it is there, computed and kept if it is not."""
+        if name not in self._done:
+            dataset = compute()
+            mode = "a" if self.partial.is_file() else "w"
+            dataset.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
+            with h5py.File(self.partial, "a") as file:
+                file[name].attrs[FINISHED] = True  # a group cut off while it was written lacks it
+            self._done.add(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> xr.Dataset:
+        file = self.partial if self.partial.is_file() else self.file
+        with xr.open_dataset(file, group=name, engine="h5netcdf") as dataset:
+            return dataset.load()
+
+    def finish(self) -> dict[str, xr.Dataset]:
+        """Give the file its name; all results by name."""
+        if self.partial.is_file():
+            self.partial.replace(self.file)
+        return read(self.folder)
+
+
+def read(folder: str | Path) -> dict[str, xr.Dataset]:
+    """All results of a finished run.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the run is not finished.
+    """
+    file = Path(folder) / FILE
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"got run {Path(folder).name!r} without {FILE}; expected a finished run"
+        )
+    found = {}
+    for name in _groups(file):
+        with xr.open_dataset(file, group=name, engine="h5netcdf") as dataset:
+            found[name] = dataset.load()
+    return found
+
+
+def finished(folder: str | Path) -> bool:
+    """Whether the folder holds the whole of its results."""
+    return (Path(folder) / FILE).is_file()
+
+
+def _groups(file: Path) -> list[str]:
+    if not file.is_file():
+        return []
+    with h5py.File(file, "r") as opened:
+        return [name for name, group in opened.items() if group.attrs.get(FINISHED, False)]
+
+
+def _readable(partial: Path) -> list[str]:
+    """Finished groups of an interrupted file; what was cut off is removed, or all of it."""
+    if not partial.is_file():
+        return []
+    try:
+        names = _groups(partial)
+        with h5py.File(partial, "a") as file:
+            for name in set(file) - set(names):
+                del file[name]
+    except OSError:
+        partial.unlink()
+        return []
+    return names
