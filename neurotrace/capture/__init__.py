@@ -2,5 +2,7 @@
 
 from neurotrace.capture.models import HookedModel, load_model
 from neurotrace.capture.plain import UnsupportedModel
+from neurotrace.capture.plan import Plan, plan
+from neurotrace.capture.run import run
 
-__all__ = ["HookedModel", "UnsupportedModel", "load_model"]
+__all__ = ["HookedModel", "Plan", "UnsupportedModel", "load_model", "plan", "run"]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from neurotrace.capture.plain import Place, UnsupportedModel
+from neurotrace.capture.plain import Model, Place, UnsupportedModel
 from neurotrace.capture.sites import NEURON_SITES
 
 # Largest difference between back ends, as a share of the site's largest value. Half precision
@@ -22,7 +22,7 @@ def places(sites: Sequence[str], n_layers: int) -> list[Place]:
     return found + [(site, layer) for layer in range(n_layers) for site in in_blocks]
 
 
-def sentences(model: nn.Module) -> tuple[Tensor, Tensor]:
+def sentences(model: Model) -> tuple[Tensor, Tensor]:
     """Ids and mask ``(2, 6)``, the second sentence shorter by two."""
     device = next(model.parameters()).device
     ids = (torch.arange(12, device=device).reshape(2, 6) * 7 + 3) % int(model.config.vocab_size)
@@ -32,7 +32,7 @@ def sentences(model: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def refuse_difference(
-    model: nn.Module, plain: Mapping[Place, Tensor], bridged: Mapping[Place, Tensor]
+    model: Model, plain: Mapping[Place, Tensor], bridged: Mapping[Place, Tensor]
 ) -> None:
     """Refuse a bridge whose values are not those of plain hooks on the same weights."""
     tolerance = TOLERANCE[next(model.parameters()).dtype]
@@ -53,7 +53,7 @@ def refuse_difference(
             )
 
 
-def refuse_outputs(model: nn.Module, values: Mapping[Place, Tensor]) -> None:
+def refuse_outputs(model: Model, values: Mapping[Place, Tensor]) -> None:
     """Refuse a "neuron" site that is nothing but the MLP's output (mixtures of experts)."""
     for (site, layer), x in values.items():
         output = values.get(("mlp.hook_out", layer))
@@ -65,9 +65,7 @@ def refuse_outputs(model: nn.Module, values: Mapping[Place, Tensor]) -> None:
                 )
 
 
-def widths(
-    model: nn.Module, values: Mapping[Place, Tensor], sites: Sequence[str]
-) -> dict[str, int]:
+def widths(model: Model, values: Mapping[Place, Tensor], sites: Sequence[str]) -> dict[str, int]:
     """Columns of each site, taken from its values: configurations are not to be trusted here."""
     found = {}
     for site in sites:

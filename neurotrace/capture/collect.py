@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurotrace.capture.batches import Slab
+from neurotrace.capture.job import Job
 from neurotrace.capture.models import HookedModel
 from neurotrace.capture.plain import Place, Reader
 from neurotrace.capture.pooling import Batch, finite, pool
 from neurotrace.capture.rotation import Rotation
 from neurotrace.capture.sites import Target
-from neurotrace.capture.tokens import Tokenized
 from neurotrace.store import CheckpointWriter
 from neurotrace.store.layout import Key, holds_tokens, token_rows
 
@@ -85,59 +85,53 @@ def collect(
     model: HookedModel,
     writer: CheckpointWriter,
     *,
-    label: str,
-    frame: pd.DataFrame,
-    tokenized: Tokenized,
-    targets: Sequence[Target],
-    slabs: Sequence[Slab],
+    job: Job,
     rotations: Rotations,
-    drawn: pd.DataFrame | None = None,
+    label: str,
     advance: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Capture the sentences that the writer has not counted yet.
 
     Parameters
     ----------
-    label, frame
-        Names of the checkpoint and of the sentences, for messages.
+    label
+        Name of the checkpoint, for messages.
     advance
         Called with the number of sentences of each batch.
 
     Raises
     ------
     ValueError
-        For NaN or infinity, naming checkpoint, layer, site and sentence.
+        For NaN or infinity, naming checkpoint, layer, site and sentence; the message of the
+        writer for a value beyond float16.
     """
-    collector = Collector(targets, model.n_layers, rotations)
-    keys = [(str(t), layer) for t in targets for layer in t.layers(model.n_layers)]
-    sites = {str(target): target.site for target in targets}
-    device = str(model.device)
+    collector = Collector(job.targets, model.n_layers, rotations)
     with model.watch(collector.readers) as forward:
-        for slab in slabs:
+        for slab in job.slabs:
             if slab.start < writer.n_done:
                 continue
-            of_slab = token_rows(drawn, slab.start, slab.stop)
-            rows = {
-                key: np.empty(
-                    (_height(key[0], slab, of_slab), model.widths[sites[key[0]]]), np.float32
-                )
-                for key in keys
-            }
+            of_slab = token_rows(job.drawn, slab.start, slab.stop)
+            rows = _room(job, slab, of_slab)
             for numbers in slab.batches:
-                tokens = None if drawn is None else _drawn_of(drawn, of_slab, numbers)
-                batch = tokenized.batch(numbers, device=device, drawn=tokens)
+                tokens = None if job.drawn is None else _drawn_of(job.drawn, of_slab, numbers)
+                batch = job.tokenized.batch(numbers, device=str(model.device), drawn=tokens)
                 values, good = collector.run(forward, batch)
-                _refuse_not_finite(good, numbers, label, frame)
-                at_tokens = None if tokens is None else tokens.index.to_numpy() - of_slab.start
+                _refuse_not_finite(good, numbers, label, job.concepts.frame)
                 for key, x in values.items():
-                    where = at_tokens if holds_tokens(key[0]) else numbers - slab.start
-                    rows[key][where] = x.cpu().numpy()
+                    index = numbers if tokens is None or not holds_tokens(key[0]) else tokens.index
+                    first = of_slab.start if holds_tokens(key[0]) else slab.start
+                    rows[key][np.asarray(index) - first] = x.cpu().numpy()
                 advance(len(numbers))
             writer.write(slab.start, rows)
 
 
-def _height(path: str, slab: Slab, of_slab: slice) -> int:
-    return of_slab.stop - of_slab.start if holds_tokens(path) else slab.stop - slab.start
+def _room(job: Job, slab: Slab, of_slab: slice) -> dict[Key, NDArray[np.float32]]:
+    """Empty rows for every dataset of a slab."""
+    sentences, tokens = slab.stop - slab.start, of_slab.stop - of_slab.start
+    return {
+        (path, layer): np.empty((tokens if holds_tokens(path) else sentences, width), np.float32)
+        for (path, layer), (width, _) in job.arrays.items()
+    }
 
 
 def _drawn_of(drawn: pd.DataFrame, of_slab: slice, numbers: NDArray[np.intp]) -> pd.DataFrame:

@@ -37,12 +37,8 @@ _GATED = Family("layers", "embed_tokens", pre="mlp.gate_proj", down="mlp.down_pr
 _EXPERTS = Family("layers", "embed_tokens", pre="", down="")
 
 FAMILIES = {
-    "gpt_neox": Family(
-        "layers", "embed_in", pre="mlp.dense_h_to_4h", down="mlp.dense_4h_to_h"
-    ),
-    "bloom": Family(
-        "h", "word_embeddings", pre="mlp.dense_h_to_4h", down="mlp.dense_4h_to_h"
-    ),
+    "gpt_neox": Family("layers", "embed_in", pre="mlp.dense_h_to_4h", down="mlp.dense_4h_to_h"),
+    "bloom": Family("h", "word_embeddings", pre="mlp.dense_h_to_4h", down="mlp.dense_4h_to_h"),
     "llama": _GATED,
     "mixtral": _EXPERTS,
     "qwen2_moe": _EXPERTS,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
+from neurotrace.capture.plain import Model
 from neurotrace.checkpoints import BrokenCheckpoint
 from neurotrace.checkpoints.weights import weight_files
 
@@ -19,7 +19,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 def load_weights(
     folder: Path, *, device: str = "cpu", dtype: str = "float32", trust_remote_code: bool = False
-) -> nn.Module:
+) -> Model:
     """The causal language model of a folder, in evaluation mode.
 
     Raises
@@ -32,9 +32,10 @@ def load_weights(
 
     kind = torch_dtype(dtype, device)
     shapes(folder)
+    loader: Any = AutoModelForCausalLM  # typed as if it always gave a model alone
     with _quiet():
         try:
-            model, report = AutoModelForCausalLM.from_pretrained(
+            model, report = loader.from_pretrained(
                 folder,
                 dtype=kind,
                 local_files_only=True,
@@ -78,7 +79,7 @@ def load_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
         raise BrokenCheckpoint(f"{folder.name}: no usable config.json ({line:.160})") from None
 
 
-def reinitialized(folder: Path, *, seed: int, dtype: str = "float32", device: str = "cpu") -> nn.Module:
+def reinitialized(folder: Path, *, seed: int, dtype: str = "float32", device: str = "cpu") -> Model:
     """A model of the folder's configuration with other random weights: step 0 of nothing.
 
     The seed is mixed first, so that no small number repeats the weights of a run that started
@@ -94,7 +95,7 @@ def reinitialized(folder: Path, *, seed: int, dtype: str = "float32", device: st
     return model.to(device=device, dtype=torch_dtype(dtype, device)).eval()
 
 
-def skeleton(folder: Path, *, trust_remote_code: bool = False) -> nn.Module:
+def skeleton(folder: Path, *, trust_remote_code: bool = False) -> Model:
     """The model of a folder without weights, to read its widths from."""
     from transformers import AutoModelForCausalLM
 

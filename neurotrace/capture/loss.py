@@ -39,7 +39,9 @@ def nats(model: HookedModel, tokenized: Tokenized, rows: NDArray[np.intp]) -> ND
     while len(order):
         padded = tokenized.lengths[order] * np.arange(1, len(order) + 1) * vocabulary
         size = max(1, int(np.searchsorted(padded, LOGITS, side="right")))
-        found |= dict(zip(order[:size].tolist(), _nats(model, tokenized, order[:size]), strict=True))
+        found |= dict(
+            zip(order[:size].tolist(), _nats(model, tokenized, order[:size]), strict=True)
+        )
         order = order[size:]
     return np.array([found[int(row)] for row in rows])
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from neurotrace.capture import checks, loading
-from neurotrace.capture.plain import Place, Reader, family_of, plain_hooks
+from neurotrace.capture.plain import Model, Place, Reader, family_of, plain_hooks
 from neurotrace.capture.sites import SITES
 from neurotrace.checkpoints import Checkpoint
 
@@ -26,8 +26,8 @@ _ORDER = ("embed", "mlp.hook_pre", "mlp.hook_post", "mlp.hook_out", "hook_resid_
 Pass = Callable[[Tensor, Tensor], None]
 
 
-class _Stop(Exception):  # noqa: N818 (no error: it ends a forward pass that has given all we need)
-    """Raised by the last reader, so that nothing behind it is computed."""
+class _Stop(Exception):
+    """No error: raised by the last reader, so that nothing behind it is computed."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class HookedModel:
         Columns of each site, the same in every block.
     """
 
-    model: nn.Module
+    model: Model
     tokenizer: Any
     backend: str
     n_layers: int
@@ -117,7 +117,7 @@ def load_model(
 
 
 def hook(
-    model: nn.Module,
+    model: Model,
     tokenizer: Any,
     *,
     backend: str = "bridge",
@@ -148,7 +148,7 @@ def hook(
     )
 
 
-def _wrap(model: nn.Module) -> Any:
+def _wrap(model: Model) -> Any:
     # A private module: the public boot_transformers rebuilds the tokenizer and asks the hub.
     from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 
@@ -157,7 +157,7 @@ def _wrap(model: nn.Module) -> Any:
     )
 
 
-def _probe(model: nn.Module, bridge: Any, places: Sequence[Place]) -> dict[Place, Tensor]:
+def _probe(model: Model, bridge: Any, places: Sequence[Place]) -> dict[Place, Tensor]:
     """The values at some places, on the check's own two sentences."""
     ids, mask = checks.sentences(model)
     values: dict[Place, Tensor] = {}
@@ -173,14 +173,14 @@ def _probe(model: nn.Module, bridge: Any, places: Sequence[Place]) -> dict[Place
     return values
 
 
-def _body(model: nn.Module, ids: Tensor, mask: Tensor) -> None:
+def _body(model: Model, ids: Tensor, mask: Tensor) -> None:
     """Run the model without its head, until its readers have had enough."""
     with torch.inference_mode(), suppress(_Stop):
         model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
 
 
 @contextmanager
-def _hooked(model: nn.Module, bridge: Any, readers: Mapping[Place, Reader]) -> Iterator[None]:
+def _hooked(model: Model, bridge: Any, readers: Mapping[Place, Reader]) -> Iterator[None]:
     last = max(readers, key=lambda place: (place[1] is not None, place[1] or 0, _rank(place)))
     stopping = {**readers, last: _then_stop(readers[last])}
     with plain_hooks(model, stopping) if bridge is None else _bridge_hooks(bridge, stopping):
@@ -202,7 +202,7 @@ def _then_stop(reader: Reader) -> Reader:
 @contextmanager
 def _bridge_hooks(bridge: Any, readers: Mapping[Place, Reader]) -> Iterator[None]:
     """Hooks by block and site: what a hook calls itself may be another name for the same point."""
-    points = [(_point(bridge, place), _nameless(reader)) for place, reader in readers.items()]
+    points = [(_point(place), _nameless(reader)) for place, reader in readers.items()]
     with bridge.hooks(fwd_hooks=points):
         yield
 
@@ -215,6 +215,6 @@ def _nameless(reader: Reader) -> Callable[..., None]:
     return function
 
 
-def _point(bridge: Any, place: Place) -> str:
+def _point(place: Place) -> str:
     site, layer = place
     return "embed.hook_out" if layer is None else f"blocks.{layer}.{site}"

@@ -11,13 +11,14 @@ from neurotrace.capture.sites import NEURON_SITES
 
 Place = tuple[str, int | None]  # site, block (None for `embed`)
 Reader = Callable[[Tensor], None]
+Model = Any  # a transformers.PreTrainedModel; torch types what it holds as Tensor | Module
 
 
 class UnsupportedModel(ValueError):
     """A model whose neurons cannot be reached, or not rightly; the message says what can be."""
 
 
-def family_of(model: nn.Module, sites: Sequence[str]) -> Family:
+def family_of(model: Model, sites: Sequence[str]) -> Family:
     """The row of a model in the table of families.
 
     Raises
@@ -39,7 +40,7 @@ def family_of(model: nn.Module, sites: Sequence[str]) -> Family:
 
 
 @contextmanager
-def plain_hooks(model: nn.Module, readers: Mapping[Place, Reader]) -> Iterator[None]:
+def plain_hooks(model: Model, readers: Mapping[Place, Reader]) -> Iterator[None]:
     """Call each reader with the values at its place, as long as the ``with`` lasts."""
     family = FAMILIES[str(model.config.model_type)]
     with ExitStack() as stack:

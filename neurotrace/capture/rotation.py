@@ -71,7 +71,9 @@ def _hadamard(x: Tensor) -> Tensor:
     power = x.shape[-2]
     span = 1
     while span < power:
-        pairs = rearrange(x, "b t (block two span) rest -> two b t block span rest", two=2, span=span)
+        pairs = rearrange(
+            x, "b t (block two span) rest -> two b t block span rest", two=2, span=span
+        )
         x = torch.stack((pairs[0] + pairs[1], pairs[0] - pairs[1]))
         x = rearrange(x, "two b t block span rest -> b t (block two span) rest")
         span *= 2

@@ -69,7 +69,9 @@ class Tokenized:
         if drawn is not None and len(drawn):
             place = {int(row): number for number, row in enumerate(rows)}
             at = np.stack([drawn["example"].map(place), drawn["position"]], axis=1).astype(np.int64)
-        tensors = (torch.from_numpy(a).to(device) for a in (ids, mask.astype(np.int64), content, at))
+        tensors = (
+            torch.from_numpy(a).to(device) for a in (ids, mask.astype(np.int64), content, at)
+        )
         return Batch(*tensors)
 
 
@@ -151,10 +153,10 @@ def draw(
     ids = tokenized.ids[flat]
     rows = example[flat]
     position = flat - tokenized.offsets[rows]
-    table = {"example": rows, "position": position, "id": ids.astype(np.int64)}
-    words = [tokenizer.decode([int(i)]) for i in ids]
-    kinds = _kinds(tokenizer, tokenized, frame, rows, position, words)
-    return pd.DataFrame(table | {"word": words, "lang": lang[flat], "kind": kinds})
+    table: dict[str, Any] = {"example": rows, "position": position, "id": ids.astype(np.int64)}
+    table["word"] = [tokenizer.decode([int(i)]) for i in ids]
+    frame_of = pd.DataFrame(table | {"lang": lang[flat]})
+    return frame_of.assign(kind=_kinds(tokenizer, tokenized, frame["text"], frame_of))
 
 
 def tokenizer_hash(tokenizer: Any) -> str:
@@ -195,27 +197,21 @@ def _refuse(tokenized: Tokenized, frame: pd.DataFrame, max_length: int | None) -
                 "that is neither special nor excluded"
             )
         if max_length is not None and length > max_length:
-            raise ValueError(
-                f"{name}: got {length} tokens; the model has {max_length} positions"
-            )
+            raise ValueError(f"{name}: got {length} tokens; the model has {max_length} positions")
 
 
 def _kinds(
-    tokenizer: Any,
-    tokenized: Tokenized,
-    frame: pd.DataFrame,
-    rows: NDArray[np.intp],
-    position: NDArray[np.intp],
-    words: Sequence[str],
+    tokenizer: Any, tokenized: Tokenized, texts: pd.Series, drawn: pd.DataFrame
 ) -> list[str]:
     kinds: list[str] = []
-    known: dict[int, list[tuple[int, int]]] = {}
-    for row, at, word in zip(rows, position, words, strict=True):
-        text = frame["text"].iloc[row]
-        if row not in known:
-            known = {row: _spans(tokenizer, text, int(tokenized.lengths[row]))}
-        start, stop = known[row][at]
-        kinds.append("byte" if "\ufffd" in word else _kind(text, start, stop))
+    lengths = tokenized.lengths
+    spans: list[tuple[int, int]] = []
+    last = -1
+    for row, at, word in zip(drawn["example"], drawn["position"], drawn["word"], strict=True):
+        text = texts.iloc[row]
+        if row != last:  # sorted by sentence: each is split once
+            spans, last = _spans(tokenizer, text, int(lengths[row])), row
+        kinds.append("byte" if "\ufffd" in word else _kind(text, *spans[at]))
     return kinds
 
 

@@ -5,6 +5,6 @@ them from nothing, and its checkpoints are what neurotrace's findings are tested
 """
 
 from neurotrace.lab.preset import presets
-from neurotrace.lab.pretrain import pretrain
+from neurotrace.lab.run import pretrain
 
 __all__ = ["presets", "pretrain"]

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
+    except (OSError, FloatingPointError) as error:
         print(f"error: {error}; {again}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

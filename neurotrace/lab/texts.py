@@ -109,9 +109,9 @@ class CloneCorpus:
                 f"{file}: got {len(lines)} passages; expected at least {MIN_PASSAGES}, one a line"
             )
         self.languages = [ORIGINAL, COPY]
-        self.digest = _digest({file.stem: lines})
+        self.digest = _digest({ORIGINAL: lines})
         self._pieces = _learn(lines, vocab_size)
-        types = self._pieces.convert_ids_to_tokens(range(len(SPECIALS), len(self._pieces)))
+        types = self._pieces.convert_ids_to_tokens([*range(len(SPECIALS), len(self._pieces))])
         self.tokenizer = word_level([*types, *(piece + PRIME for piece in types)])
         drawn = np.random.default_rng([seed, 7]).permutation(len(types))
         self._is_shared = np.zeros(len(self._pieces), dtype=bool)
@@ -252,7 +252,7 @@ def _hold_out(encoded: Sequence[Ids], lines: Sequence[str], *, longest: int, see
 
 def _key_words(lines: Sequence[str]) -> list[tuple[str, ...]]:
     """For each passage those it holds of the 16 commonest words of 2–10 % of the passages."""
-    found = [set(re.findall(r"[^\W\d_]{4,}", line.casefold())) for line in lines]
+    found = [set(re.findall(r"[^\W\d_]{5,}", line.casefold())) for line in lines]
     counts = Counter(word for words in found for word in words)
     low, high = max(2, 0.02 * len(lines)), 0.10 * len(lines)
     middling = sorted((w for w, n in counts.items() if low <= n <= high),

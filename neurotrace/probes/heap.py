@@ -1,7 +1,5 @@
 """Compiled loop behind BestExperts: a heap of the best neurons for each of many sets."""
 
-# ruff: noqa: PLR0917 - compiled functions take their arguments by position
-
 from typing import Any
 
 from numba import njit

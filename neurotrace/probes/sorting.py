@@ -62,9 +62,9 @@ def order_rows(
             packed[i] = (key << shift) | i
         done = _radix(packed, spare, shift, digit, passes)
         for p in range(n):
-            i = np.int64(done[p]) & index
             closes = p == n - 1 or done[p] >> shift != done[p + 1] >> shift
-            order[j, p] = ~i if closes else i
+            row = np.int64(done[p]) & index
+            order[j, p] = ~row if closes else row
     return -1
 
 
@@ -83,9 +83,9 @@ def _radix(values: Array, spare: Array, shift: int, digit: int, passes: int) -> 
             places[d, bucket] = total
             total += count
         for value in values:
-            bucket = (np.int64(value) >> (shift + d * digit)) & mask
-            spare[places[d, bucket]] = value
-            places[d, bucket] += 1
+            place = (np.int64(value) >> (shift + d * digit)) & mask
+            spare[places[d, place]] = value
+            places[d, place] += 1
         values, spare = spare, values
     return values
 
@@ -114,18 +114,20 @@ def walk(
     n_neurons, n = order.shape
     rows = np.empty(n, np.uint32)
     groups = np.empty(n, np.uint32)
-    entries = np.empty((len(concepts), 3), np.uint32)
+    first = np.zeros(n + 1, np.uint32)
+    falling = np.empty(len(concepts), np.uint32)
     passed = np.zeros((n + 1, 2), np.int32)  # sentences at or above a tie group, a half each
     counts = _positives(starts, concepts, sides, n_concepts)
     for j in range(n_neurons):
-        _unfold(order[j], starts, concepts, rows, groups, entries)
+        _unfold(order[j], starts, concepts, rows, groups, first, falling)
         for s in range(sides.shape[0]):
             _pass(rows, groups, sides[s], passed)
-            size = passed[groups[n - 1] + 1]
             if precision:
-                _mean_precision(entries, sides[s], passed, counts[s], scores[j, s])
+                _mean_precision(
+                    rows, groups, first, falling, sides[s], passed, counts[s], scores[j, s]
+                )
             else:
-                _mean_rank(entries, sides[s], passed, counts[s], size, scores[j, s])
+                _mean_rank(rows, groups, first, falling, sides[s], passed, counts[s], scores[j, s])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -141,25 +143,31 @@ def _positives(starts: Array, concepts: Array, sides: Array, n_concepts: int) ->
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _unfold(
-    order: Array, starts: Array, concepts: Array, rows: Array, groups: Array, entries: Array
+    order: Array,
+    starts: Array,
+    concepts: Array,
+    rows: Array,
+    groups: Array,
+    first: Array,
+    falling: Array,
 ) -> None:
-    """Write an order out: its sentences, their tie groups, and its positives one by one.
+    """Write an order out by position: sentence, tie group, and concepts as one falling list.
 
-    The walks of all splits then run over flat arrays, without a branch on ties.
+    The concepts at position p are falling[first[p]:first[p + 1]]. The walks of all splits then
+    run over flat arrays, without a branch on ties.
     """
     group = np.uint32(0)
-    n_entries = 0
+    n_entries = np.uint32(0)
     for p in range(len(order)):
         closes = order[p] < 0
         i = np.uint32(~order[p] if closes else order[p])
         rows[p] = i
         groups[p] = group
-        for e in range(starts[i], starts[i + 1]):
-            entries[n_entries, 0] = concepts[e]
-            entries[n_entries, 1] = i
-            entries[n_entries, 2] = group
-            n_entries += 1
         group += np.uint32(closes)
+        for e in range(starts[i], starts[i + np.uint32(1)]):
+            falling[n_entries] = concepts[e]
+            n_entries += np.uint32(1)
+        first[p + 1] = n_entries
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -178,36 +186,60 @@ def _pass(rows: Array, groups: Array, side: Array, passed: Array) -> None:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _mean_precision(
-    entries: Array, side: Array, passed: Array, counts: Array, scores: Array
+    rows: Array,
+    groups: Array,
+    first: Array,
+    falling: Array,
+    side: Array,
+    passed: Array,
+    counts: Array,
+    scores: Array,
 ) -> None:
     """From the bottom up, so that `left` holds the positives at or above the place reached."""
-    left = counts.copy()
-    held = np.zeros_like(left)
-    last = np.full_like(left, -1)
-    total = np.zeros(left.shape)
-    for e in range(len(entries) - 1, -1, -1):
-        c = entries[e, 0]
-        h = side[entries[e, 1]]
-        group = entries[e, 2]
-        # Tied positives share the count that the group's last one, met first, has seen.
-        count = held[h, c] if last[h, c] == group else left[h, c]
-        held[h, c] = count
-        last[h, c] = group
-        left[h, c] -= 1
-        total[h, c] += count / passed[group + np.uint32(1), h]
-    scores[:] = total / counts
+    n_concepts = np.uint32(counts.shape[1])
+    left = counts.astype(np.int32).ravel()
+    held = np.zeros(len(left), np.int32)
+    last = np.full(len(left), 0xFFFFFFFF, np.uint32)
+    total = np.zeros(len(left))
+    for p in range(len(rows) - 1, -1, -1):
+        h = np.uint32(side[rows[p]])
+        if h == LEFT_OUT:  # has no concepts, and no place in `passed`
+            continue
+        group = groups[p]
+        share = 1.0 / passed[group + np.uint32(1), h]
+        for e in range(first[p], first[p + 1]):
+            slot = h * n_concepts + falling[e]
+            # Tied positives share the count that the group's last one, met first, has seen.
+            count = held[slot] if last[slot] == group else left[slot]
+            held[slot] = count
+            last[slot] = group
+            left[slot] -= np.int32(1)
+            total[slot] += count * share
+    scores[:] = total.reshape(counts.shape) / counts
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _mean_rank(
-    entries: Array, side: Array, passed: Array, counts: Array, size: Array, scores: Array
+    rows: Array,
+    groups: Array,
+    first: Array,
+    falling: Array,
+    side: Array,
+    passed: Array,
+    counts: Array,
+    scores: Array,
 ) -> None:
     """Mann-Whitney U from the sum of the positives' falling mid-ranks."""
     total = np.zeros(counts.shape)
-    for e in range(len(entries)):
-        h = side[entries[e, 1]]
-        group = entries[e, 2]
-        total[h, entries[e, 0]] += passed[group, h] + passed[group + np.uint32(1), h] + 1
+    for p in range(len(rows)):
+        h = side[rows[p]]
+        if h == LEFT_OUT:
+            continue
+        group = groups[p]
+        twice = passed[group, h] + passed[group + np.uint32(1), h] + 1
+        for e in range(first[p], first[p + 1]):
+            total[h, falling[e]] += twice
+    size = passed[groups[len(rows) - 1] + 1]
     for h in range(2):
         for c in range(counts.shape[1]):
             positives = counts[h, c]

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace.report.reading import Curve, short_count, staged, steps_of
+from neurotrace.report.reading import Curve
+from neurotrace.report.step_axis import spaced, step_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,8 +58,9 @@ RC = {
     "figure.facecolor": "white",
     "svg.fonttype": "none",  # text stays text: any script renders, with the reader's own fonts
 }
-HEIGHT, TOP, BOTTOM, LEFT = 3.9, 0.92, 0.58, 0.66  # inches
-PANEL_WIDTH, GAP, CHARACTER = 4.15, 0.62, 0.071
+HEIGHT, TOP, BOTTOM, LEFT = 3.8, 0.92, 0.52, 0.74  # inches
+WIDTH = {1: 6.2, 2: 12.6, 3: 12.6}  # of a figure, by its number of panels
+CHARACTER = 0.078  # width of a letter of a label; the leader before it takes two
 LABEL_GAP = 0.056  # of the height of the axes: a line of label text
 
 
@@ -123,7 +125,7 @@ class Panel:
 
     def layers(self, curves: Mapping[str, Curve], bands: Mapping[str, tuple[Curve, Curve]]) -> None:
         """A curve for each layer, dark to light with depth; only some are named if many."""
-        named = set(_spaced(len(curves), 8))
+        named = set(spaced(len(curves), 8))
         for at, (layer, y) in enumerate(curves.items()):
             low, high = bands.get(layer, (None, None)) if len(curves) <= 4 else (None, None)
             label = f"layer {layer}" if at in named else ""
@@ -138,10 +140,23 @@ class Panel:
                 self.x, low, high, color=colour, alpha=0.16, linewidth=0, zorder=2
             )
 
-    def finish(self, *, floor: float | None = None, roof: float | None = None) -> None:
-        """Fix the limits of y and write every label beside the end of its curve."""
+    def finish(
+        self,
+        *,
+        floor: float | None = None,
+        roof: float | None = None,
+        show: tuple[float, float] | None = None,
+    ) -> None:
+        """Fix the limits of y and write every label beside the end of its curve.
+
+        ``floor`` and ``roof`` are limits; ``show`` is a range that is in view whatever the data
+        do, so that noise about zero looks like what it is.
+        """
         self.ax.set_ylim(bottom=floor, top=roof)
         bottom, top = self.ax.get_ylim()
+        if show is not None:
+            bottom, top = min(bottom, show[0]), max(top, show[1])
+            self.ax.set_ylim(bottom, top)
         if self.undefined:
             what = ", ".join(name for name in self.undefined if name)
             self.ax.text(
@@ -151,13 +166,14 @@ class Panel:
         self.ends.sort(key=lambda end: end[0])
         wanted = [(y - bottom) / (top - bottom) for y, _, _ in self.ends]
         places = spread(wanted, LABEL_GAP)
+        width = self.ax.get_window_extent().width * 72 / self.ax.figure.dpi
         for (_, label, colour), at, place in zip(self.ends, wanted, places, strict=True):
             self.ax.annotate(
                 label,
                 xy=(1.0, at),
-                xytext=(1.035, place),
+                xytext=(width + 12, place),
                 xycoords="axes fraction",
-                textcoords="axes fraction",
+                textcoords=("axes points", "axes fraction"),
                 fontsize=8.5,
                 color=colour,
                 va="center",
@@ -174,7 +190,7 @@ def panels(
     *,
     ylabels: Sequence[str],
     headings: Sequence[str] = (),
-    label_width: int = 18,
+    label_width: int = 16,
 ) -> "tuple[Figure, list[Panel]]":
     """A figure with one panel for each y label, all over the checkpoints of ``dataset``.
 
@@ -187,9 +203,9 @@ def panels(
     """
     from matplotlib import rc_context
 
-    n, label_room = len(ylabels), label_width * CHARACTER
-    one = LEFT + PANEL_WIDTH + label_room
-    width = n * one + (n - 1) * (GAP - LEFT / 2)
+    n = len(ylabels)
+    width = WIDTH[n]
+    axes_width = width / n - LEFT - (label_width + 3) * CHARACTER
     with rc_context(RC):
         figure = _figure_class()(figsize=(width, HEIGHT))
         figure.text(0.12 / width, 1 - 0.14 / HEIGHT, title, fontsize=11.5, fontweight="bold",
@@ -198,15 +214,16 @@ def panels(
                     color="#666666")  # fmt: skip
         drawn = []
         for at, ylabel in enumerate(ylabels):
-            left = LEFT + at * (one + GAP - LEFT / 2)
-            box = (left / width, BOTTOM / HEIGHT, PANEL_WIDTH / width,
+            left = LEFT + at * width / n
+            box = (left / width, BOTTOM / HEIGHT, axes_width / width,
                    (HEIGHT - TOP - BOTTOM) / HEIGHT)  # fmt: skip
             ax = figure.add_axes(box)
             ax.set_ylabel(ylabel)
+            ax.locator_params(axis="y", nbins=7)
             if headings:
-                ax.text(0.02, 0.97, headings[at], transform=ax.transAxes, va="top",
+                ax.text(0.02, 0.95, headings[at], transform=ax.transAxes, va="top",
                         fontsize=9, fontweight="bold", color="#333333")  # fmt: skip
-            drawn.append(Panel(ax, _step_axis(ax, dataset)))
+            drawn.append(Panel(ax, step_axis(ax, dataset)))
     return figure, drawn
 
 
@@ -240,7 +257,7 @@ def depth(at: int, n: int) -> str:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return to_hex(colormaps["viridis"](0.85 * at / max(n - 1, 1)))
+    return to_hex(colormaps["viridis"](0.80 * at / max(n - 1, 1)))
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
@@ -260,67 +277,6 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
             pools[-1][1] += size
     flat = [total / size for total, size in pools for _ in range(int(size))]
     return [place + i * gap for i, place in enumerate(flat)]
-
-
-def _spaced(n: int, most: int) -> list[int]:
-    """At most ``most`` of ``n`` positions, first and last among them."""
-    return sorted({round(at) for at in np.linspace(0, n - 1, min(n, most))}) if n else []
-
-
-def _step_axis(ax: "Axes", dataset: xr.Dataset) -> NDArray[np.float64]:
-    """Draw the axis of training steps; the place of every checkpoint on it is returned."""
-    steps = steps_of(dataset)
-    positive = steps[steps > 0]
-    ordinal = staged(dataset) or len(steps) == 1 or not len(positive)
-    if ordinal:
-        x = np.arange(len(steps), dtype=float)
-        ticks = _spaced(len(steps), 8)
-        places, labels = x[ticks], [short_count(steps[at]) for at in ticks]
-        ax.set_xlim(-0.5, len(steps) - 0.5)
-    else:
-        half = positive.min() / 2
-        x = np.where(steps > 0, steps, half).astype(float)
-        ax.set_xscale("log")
-        pad = (x.max() / x.min()) ** 0.02
-        ax.set_xlim(x.min() / pad, x.max() * pad)
-        places = _ticks(x, bool((steps == 0).any()))
-        labels = ["0" if at == half and 0 in steps else short_count(at) for at in places]
-    ax.set_xticks(places, labels)
-    ax.minorticks_off()
-    ax.set_xlabel("training step, in order of checkpoints" if ordinal else "training step")
-    _token_axis(ax, dataset, x, places)
-    return x
-
-
-def _ticks(x: NDArray[np.float64], zero: bool) -> NDArray[np.float64]:
-    """Round steps spread over a log axis; the place of step 0, and the last step, always."""
-    low, high = x[1 if zero else 0], x.max()
-    for steps in ((1,), (1, 3), (1, 2, 5)):
-        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-        found = np.sort(np.outer(decades, steps).ravel())
-        found = found[(found >= low) & (found <= high)]
-        if len(found) >= 3:
-            break
-    room = (high / x.min()) ** 0.09  # two labels need about a tenth of the axis
-    found = found[found * room <= high] if len(found) else found
-    found = found[found >= x.min() * room] if zero else found
-    return np.concatenate([x[:1] if zero else [], found, [high]])
-
-
-def _token_axis(
-    ax: "Axes", dataset: xr.Dataset, x: NDArray[np.float64], places: NDArray[np.float64]
-) -> None:
-    if "tokens" not in dataset.coords:
-        return
-    tokens = np.atleast_1d(dataset["tokens"].values).astype(float)
-    if not np.isfinite(tokens).all():
-        return
-    top: Any = ax.secondary_xaxis("top")
-    top.set_xticks(places, [short_count(float(np.interp(at, x, tokens))) for at in places])
-    top.minorticks_off()
-    top.tick_params(labelsize=7.5, colors="#888888", length=2, pad=1)
-    top.spines["top"].set_visible(False)
-    top.set_xlabel("tokens", fontsize=7.5, color="#888888", labelpad=2)
 
 
 @cache

@@ -203,3 +203,8 @@ def attribute(dataset: xr.Dataset, name: str) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def joined(*parts: str | None) -> str:
+    """What there is of several remarks, in one line: ``mlp.hook_post/max · 20 splits``."""
+    return " · ".join(part for part in parts if part)

@@ -22,7 +22,7 @@ Rows are in concept-set order. A *slab* is 256 sentences (and the drawn tokens o
 of writing, of counting and of checking. Nothing in a file says when, where or by whom it was made.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import h5py
 import numpy as np
@@ -56,6 +56,16 @@ def dataset_name(path: str, layer: int | None) -> str:
     'embed/mean'
     """
     return path if layer is None else f"{path}/{layer:02d}"
+
+
+def parse(name: str) -> Key:
+    """Path and layer of a dataset's name.
+
+    >>> parse("mlp.hook_post/max/03"), parse("embed/mean")
+    (('mlp.hook_post/max', 3), ('embed/mean', None))
+    """
+    path, _, last = name.rpartition("/")
+    return (path, int(last)) if last.isdigit() else (name, None)
 
 
 def holds_tokens(path: str) -> bool:
@@ -128,3 +138,32 @@ def read_column(dataset: h5py.Dataset) -> NDArray:
     if h5py.check_string_dtype(dataset.dtype):
         return np.asarray(dataset.asstr()[...], dtype=object)
     return np.asarray(dataset[...])
+
+
+def dims(path: str) -> tuple[str, str]:
+    """Names of the axes of a dataset."""
+    rows = "token" if holds_tokens(path) else "example"
+    return rows, "neuron" if path.startswith("mlp.") else "feature"
+
+
+def selection(rows: Sequence[int] | NDArray | slice | None) -> NDArray | slice:
+    """Rows as indices or a slice, whatever they were given as."""
+    if rows is None:
+        return slice(None)
+    if isinstance(rows, slice):
+        return rows
+    chosen = np.asarray(rows)
+    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.intp)
+
+
+def take(dataset: h5py.Dataset, chosen: NDArray | slice) -> NDArray:
+    """Rows of a dataset, in the order asked for."""
+    if isinstance(chosen, slice):
+        return np.asarray(dataset[chosen])
+    if not len(chosen):
+        return np.asarray(dataset[:0])
+    # HDF5 picks scattered rows one by one: the span is read whole and picked in memory.
+    low, high = int(chosen.min()), int(chosen.max()) + 1
+    if low < 0:
+        raise IndexError(f"got row {low}; expected rows from 0")
+    return np.asarray(dataset[low:high])[chosen - low]

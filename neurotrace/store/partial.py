@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from neurotrace.store import layout
 from neurotrace.store.layout import Key, Spec, StoreFull, StoreMismatch
+from neurotrace.store.match import equal
 
 # Attributes that may differ between a start and its resumption.
 UNCOMPARED = frozenset({"n_done", "packages"})
@@ -26,7 +28,7 @@ UNCOMPARED = frozenset({"n_done", "packages"})
 class Plan:
     """What a file is to hold; see :meth:`neurotrace.store.CheckpointWriter.open`."""
 
-    header: Mapping[str, object]
+    header: Mapping[str, Any]
     examples: pd.DataFrame
     labels: NDArray[np.int8]
     concepts: Sequence[str]
@@ -48,7 +50,7 @@ class Plan:
             raise ValueError("got a path that ends in /tokens without a token table")
 
     @property
-    def attributes(self) -> dict[str, object]:
+    def attributes(self) -> dict[str, Any]:
         """Root attributes, without those that are unknown."""
         given = {name: value for name, value in self.header.items() if value is not None}
         return {"format": layout.FORMAT, "version": layout.VERSION} | given
@@ -149,7 +151,7 @@ def verified(h5: h5py.File) -> int:
 
 def checksum(values: NDArray) -> int:
     """CRC-32 of an array's bytes, in row order."""
-    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return zlib.crc32(values.tobytes())
 
 
 def sync(path: Path) -> None:
@@ -251,7 +253,7 @@ def _refuse_other(file: Path, h5: h5py.File, plan: Plan) -> None:
     differing = [
         f"{name} (there {h5.attrs.get(name, 'none')}, here {wanted.get(name, 'none')})"
         for name in sorted((set(h5.attrs) | set(wanted)) - UNCOMPARED)
-        if not np.array_equal(h5.attrs.get(name, None), wanted.get(name))
+        if not equal(h5.attrs.get(name), wanted.get(name))
     ]
     names = {layout.dataset_name(*key): spec for key, spec in plan.arrays.items()}
     if set(h5["checksums"].attrs["datasets"]) != set(names):

@@ -12,12 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace.store import layout
-from neurotrace.store.layout import Key, StoreMismatch
+from neurotrace.store.layout import Key
+from neurotrace.store.match import TWIN, key_of, read_header, refuse_mixture
 
 Step = int | tuple[int, int]  # step, or (stage, step) where a step occurs in several stages
-# What files must have in common to be one series, and to be compared at all.
-SHARED = ("concepts", "tokenizer_hash", "bos", "dtype", "compute_dtype", "exclude_ids")
-TWIN = "twin.h5"
 
 
 class ActivationStore:
@@ -36,11 +34,11 @@ class ActivationStore:
 
     def __init__(self, path: Path, files: Sequence[Path]):
         self.path = path
-        headers = [_header(file) for file in files]
-        order = sorted(range(len(files)), key=lambda i: _key(headers[i]))
+        headers = [read_header(file) for file in files]
+        order = sorted(range(len(files)), key=lambda i: key_of(headers[i]))
         self._files = [files[i] for i in order]
         self._headers = [headers[i] for i in order]
-        self._refuse_mixture()
+        refuse_mixture(dict(zip([f.name for f in self._files], self._headers, strict=True)))
         rows = [_row(*pair) for pair in zip(self._headers, self._files, strict=True)]
         self.checkpoints = pd.DataFrame(rows)
 
@@ -151,11 +149,11 @@ class ActivationStore:
         """
         number = self._index(step)
         name = self._name(path, layer)
-        chosen = _selection(rows)
+        chosen = layout.selection(rows)
         with _reading(self._files[number]) as h5:
-            values = _take(h5[name], chosen)
+            values = layout.take(h5[name], chosen)
         coords = self._coords(number, layer, path, chosen)
-        return xr.DataArray(values, dims=_dims(path), coords=coords, name=path)
+        return xr.DataArray(values, dims=layout.dims(path), coords=coords, name=path)
 
     def header(self, step: Step) -> dict[str, Any]:
         """Root attributes of a step's file: the provenance of its numbers."""
@@ -202,7 +200,7 @@ class ActivationStore:
             group = group[table["example"]] if layout.holds_tokens(path) else group
             rows = np.flatnonzero(np.isin(group, list(groups)))
             table = table.iloc[rows].reset_index(drop=True)
-        steps = [(int(row.stage), int(row.step)) for row in self.checkpoints.itertuples()]
+        steps = [key_of(header) for header in self._headers]
         layers = [layer for _, layer in self._keys(path)]
         values = []
         for step in steps:
@@ -221,7 +219,7 @@ class ActivationStore:
         """Width of every dataset, from the names listed beside the checksums."""
         with _reading(self._files[0]) as h5:
             names = [str(name) for name in h5["checksums"].attrs["datasets"]]
-            return {_parse(name): int(h5[name].shape[1]) for name in names}
+            return {layout.parse(name): int(h5[name].shape[1]) for name in names}
 
     def _keys(self, path: str) -> list[Key]:
         """The datasets of a path, by layer."""
@@ -238,7 +236,7 @@ class ActivationStore:
 
     def _index(self, step: Step) -> int:
         """Number of a step's file in :attr:`checkpoints`."""
-        keys = [_key(header) for header in self._headers]
+        keys = [key_of(header) for header in self._headers]
         stage, wanted = step if isinstance(step, tuple) else (None, step)
         found = [i for i, key in enumerate(keys) if key[1] == wanted and stage in (None, key[0])]
         if len(found) == 1:
@@ -256,7 +254,7 @@ class ActivationStore:
     def _coords(
         self, number: int, layer: int | None, path: str, chosen: NDArray | slice
     ) -> dict[str, Any]:
-        stage, step = _key(self._headers[number])
+        stage, step = key_of(self._headers[number])
         coords: dict[str, Any] = {"step": step, "stage": stage}
         if layer is not None:
             coords["layer"] = layer
@@ -265,13 +263,6 @@ class ActivationStore:
         for name, column in (table if table is not None else pd.DataFrame()).items():
             coords[str(name)] = (rows, column.to_numpy()[chosen])
         return coords
-
-    def _refuse_mixture(self) -> None:
-        first, name = self._headers[0], self._files[0].name
-        for header, file in zip(self._headers[1:], self._files[1:], strict=True):
-            differing = [k for k in SHARED if not np.array_equal(first.get(k), header.get(k))]
-            if differing:
-                raise StoreMismatch(f"{name} and {file.name} differ in {', '.join(differing)}")
 
     def __repr__(self) -> str:
         return (
@@ -285,28 +276,8 @@ def _reading(file: Path) -> h5py.File:
     return h5py.File(file, "r", locking=False)
 
 
-def _header(file: Path) -> dict[str, Any]:
-    """Root attributes as plain Python values."""
-    with _reading(file) as h5:
-        header = {name: _plain(value) for name, value in h5.attrs.items()}
-    if header.get("format") != layout.FORMAT or header.get("version") != layout.VERSION:
-        raise StoreMismatch(
-            f"{file.name}: got format {header.get('format')!r} version {header.get('version')}; "
-            f"expected {layout.FORMAT} version {layout.VERSION}"
-        )
-    return header
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _key(header: dict[str, Any]) -> tuple[int, int]:
-    return int(header.get("stage", 0)), int(header["step"])
-
-
 def _row(header: dict[str, Any], file: Path) -> dict[str, Any]:
-    stage, step = _key(header)
+    stage, step = key_of(header)
     number = file.name.split("_")[0]
     return {
         "index": int(number) if number.isdigit() else 0,
@@ -320,42 +291,6 @@ def _row(header: dict[str, Any], file: Path) -> dict[str, Any]:
     }
 
 
-def _parse(name: str) -> Key:
-    """Path and layer of a dataset's name.
-
-    >>> _parse("mlp.hook_post/max/03"), _parse("embed/mean")
-    (('mlp.hook_post/max', 3), ('embed/mean', None))
-    """
-    path, _, last = name.rpartition("/")
-    return (path, int(last)) if last.isdigit() else (name, None)
-
-
-def _dims(path: str) -> tuple[str, str]:
-    rows = "token" if layout.holds_tokens(path) else "example"
-    return rows, "neuron" if path.startswith("mlp.") else "feature"
-
-
-def _selection(rows: Sequence[int] | NDArray | slice | None) -> NDArray | slice:
-    if rows is None:
-        return slice(None)
-    if isinstance(rows, slice):
-        return rows
-    chosen = np.asarray(rows)
-    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.intp)
-
-
-def _take(dataset: h5py.Dataset, chosen: NDArray | slice) -> NDArray:
-    if isinstance(chosen, slice):
-        return np.asarray(dataset[chosen])
-    if not len(chosen):
-        return np.asarray(dataset[:0])
-    # HDF5 picks scattered rows one by one: the span is read whole and picked in memory.
-    low, high = int(chosen.min()), int(chosen.max()) + 1
-    if low < 0:
-        raise IndexError(f"got row {low}; expected rows from 0")
-    return np.asarray(dataset[low:high])[chosen - low]
-
-
 def _named(value: Any, X: NDArray, path: str) -> xr.DataArray:
     """A function's answer with its axes named."""
     if isinstance(value, xr.DataArray):
@@ -364,7 +299,7 @@ def _named(value: Any, X: NDArray, path: str) -> xr.DataArray:
     if array.ndim == 0:
         return xr.DataArray(array)
     if array.ndim == 1 and len(array) == X.shape[1]:
-        return xr.DataArray(array, dims=_dims(path)[1])
+        return xr.DataArray(array, dims=layout.dims(path)[1])
     raise ValueError(
         f"got an array {array.shape}; expected a number, one number a neuron ({X.shape[1]}), "
         "or a DataArray that names its axes"

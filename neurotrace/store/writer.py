@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import h5py
 import numpy as np
@@ -47,7 +48,7 @@ class CheckpointWriter:
         cls,
         file: Path,
         *,
-        header: Mapping[str, object],
+        header: Mapping[str, Any],
         examples: pd.DataFrame,
         labels: NDArray[np.int8],
         concepts: Sequence[str],

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from neurotrace import geometry, probes
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.lifts import StepKey, along_steps, language_rows
+from neurotrace.trajectories.lifts import StepKey, along_steps, language_rows, step_keys
 
+KINDS = ("whole", "continuation", "byte", "all")
 SIZES = {"value": 1.0, "value_half": 0.5, "value_quarter": 0.25}
 
 
@@ -49,6 +50,8 @@ def language_identification(
     Riemenschneider & Frank (2025) probe random tokens; with disjoint types the probe cannot read
     the word's identity. Its specialization happens where nothing is shared: no evidence of sharing.
     """
+    if kind not in KINDS:
+        raise ValueError(f"got kind {kind!r}; valid are {', '.join(KINDS)}")
     tokens = store.tokens
     if tokens is None:
         raise ValueError(f"got a store without token states; expected {site}/tokens captured")
@@ -148,22 +151,16 @@ def loss(store: ActivationStore) -> xr.Dataset:
         table = store.loss(step)
         if table is None:
             raise ValueError(f"got no loss at step {step}; expected capture with loss_sentences")
-        of = langs[table["example"].to_numpy()]
-        totals = [table.loc[of == lang, ["nats", "n_tokens"]].sum() for lang in store.languages]
-        value = [float(t["nats"] / t["n_tokens"]) for t in totals]
+        of, nats = langs[table["example"].to_numpy()], table["nats"].to_numpy()
+        weight = table["n_tokens"].to_numpy()
+        own = [of == lang for lang in store.languages]
+        value = [float(np.average(nats[rows], weights=weight[rows])) for rows in own]
         return xr.Dataset({"value": ("lang", value)})
 
     result = along_steps(store, one).assign_coords(lang=store.languages)
-    vocabulary = store.header(step_of_first(store))["vocab_size"]
+    vocabulary = store.header(step_keys(store)[0]).get("vocab_size", np.nan)
     result["chance"] = xr.DataArray(float(np.log(vocabulary)))
     return result
-
-
-def step_of_first(store: ActivationStore) -> StepKey:
-    """The key of the first checkpoint."""
-    from neurotrace.trajectories.lifts import step_keys
-
-    return step_keys(store)[0]
 
 
 def _train_sizes(langs: NDArray) -> dict[str, int | None]:

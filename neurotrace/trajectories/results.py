@@ -33,14 +33,12 @@ class Results:
             mode = "a" if self.partial.is_file() else "w"
             dataset.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
             with h5py.File(self.partial, "a") as file:
-                file[name].attrs[FINISHED] = True  # a group cut off while it was written lacks it
+                file[name].attrs[FINISHED] = 1  # a group cut off while it was written lacks it
             self._done.add(name)
         return self[name]
 
     def __getitem__(self, name: str) -> xr.Dataset:
-        file = self.partial if self.partial.is_file() else self.file
-        with xr.open_dataset(file, group=name, engine="h5netcdf") as dataset:
-            return dataset.load()
+        return _load(self.partial if self.partial.is_file() else self.file, name)
 
     def finish(self) -> dict[str, xr.Dataset]:
         """Give the file its name; all results by name."""
@@ -62,11 +60,7 @@ def read(folder: str | Path) -> dict[str, xr.Dataset]:
         raise FileNotFoundError(
             f"got run {Path(folder).name!r} without {FILE}; expected a finished run"
         )
-    found = {}
-    for name in _groups(file):
-        with xr.open_dataset(file, group=name, engine="h5netcdf") as dataset:
-            found[name] = dataset.load()
-    return found
+    return {name: _load(file, name) for name in _groups(file)}
 
 
 def finished(folder: str | Path) -> bool:
@@ -74,11 +68,18 @@ def finished(folder: str | Path) -> bool:
     return (Path(folder) / FILE).is_file()
 
 
+def _load(file: Path, name: str) -> xr.Dataset:
+    with xr.open_dataset(file, group=name, engine="h5netcdf") as opened:
+        dataset = opened.load()
+    dataset.attrs.pop(FINISHED, None)
+    return dataset
+
+
 def _groups(file: Path) -> list[str]:
     if not file.is_file():
         return []
     with h5py.File(file, "r") as opened:
-        return [name for name, group in opened.items() if group.attrs.get(FINISHED, False)]
+        return [name for name, group in opened.items() if FINISHED in group.attrs]
 
 
 def _readable(partial: Path) -> list[str]:

@@ -114,9 +114,7 @@ def test_evaluation_is_512_groups_in_four_languages_without_shared_words(corpora
 
 def test_evaluation_languages_have_no_word_in_common(corpora):
     frame = corpora["default"].evaluation().frame
-    used = [
-        set(" ".join(rows).split()) - {".", "?"} for _, rows in frame.groupby("lang")["text"]
-    ]
+    used = [set(" ".join(rows).split()) - {".", "?"} for _, rows in frame.groupby("lang")["text"]]
     assert all(not used[a] & used[b] for a in range(4) for b in range(a))
 
 

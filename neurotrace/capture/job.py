@@ -1,0 +1,259 @@
+"""What a run is going to do, decided and refused before any model is loaded."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neurotrace.capture import loading
+from neurotrace.capture.batches import Slab, plan_batches
+from neurotrace.capture.loss import sample
+from neurotrace.capture.models import BACKENDS
+from neurotrace.capture.plain import family_of
+from neurotrace.capture.sites import NEURON_SITES, Target, parse_all
+from neurotrace.capture.tokens import Tokenized, draw, tokenize, tokenizer_hash
+from neurotrace.checkpoints import Checkpoint
+from neurotrace.concepts import ConceptSet
+from neurotrace.store import StoreMismatch
+from neurotrace.store.layout import Key, Spec, bytes_needed
+
+DTYPES = ("float16", "float32")
+MOST_EXCLUDED = 8192  # ids: they are kept as an attribute, of which HDF5 allows 64 kB
+PACKAGES = ("numpy", "torch", "transformers", "transformer-lens", "tokenizers", "h5py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A run's decisions. Made by :func:`prepare`.
+
+    Attributes
+    ----------
+    tokenized, drawn, slabs, loss
+        Sentences as ids, the tokens kept for ``/tokens`` paths (None without such a path), the
+        batches, and the sentences whose loss is taken (None without).
+    widths
+        Columns of each site.
+    n_layers
+        Blocks.
+    header
+        Root attributes that all files share.
+    """
+
+    series: Sequence[Checkpoint]
+    concepts: ConceptSet
+    targets: Sequence[Target]
+    tokenized: Tokenized
+    drawn: pd.DataFrame | None
+    slabs: Sequence[Slab]
+    loss: pd.DataFrame | None
+    widths: Mapping[str, int]
+    n_layers: int
+    dtype: str
+    device: str
+    compute_dtype: str
+    backend: str
+    trust_remote_code: bool
+    header: Mapping[str, Any]
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The sites that are read."""
+        return tuple(dict.fromkeys(target.site for target in self.targets))
+
+    @property
+    def arrays(self) -> dict[Key, Spec]:
+        """Every dataset of a file."""
+        return {
+            (str(target), layer): (self.widths[target.site], target.dtype(self.dtype))
+            for target in self.targets
+            for layer in target.layers(self.n_layers)
+        }
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of one checkpoint's file, rounded up."""
+        n_tokens = 0 if self.drawn is None else len(self.drawn)
+        return bytes_needed(self.arrays, n_examples=len(self.concepts), n_tokens=n_tokens)
+
+    @property
+    def examples(self) -> pd.DataFrame:
+        """The file's table of sentences; texts stand in concepts.jsonl, here only their hash."""
+        frame = self.concepts.frame
+        hashes = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in frame["text"]]
+        return pd.DataFrame(
+            {
+                "group": frame["group"],
+                "lang": frame["lang"],
+                "n_tokens": self.tokenized.n_tokens,
+                "text_hash": hashes,
+            }
+        )
+
+
+def prepare(
+    series: Sequence[Checkpoint],
+    concepts: ConceptSet,
+    *,
+    what: Sequence[str],
+    dtype: str,
+    bos: str,
+    device: str,
+    compute_dtype: str,
+    batch_tokens: int,
+    backend: str,
+    tokens_per_language: int,
+    loss_sentences: int,
+    exclude_ids: Sequence[int],
+    trust_remote_code: bool,
+    seed: int,
+) -> Job:
+    """Check the arguments of a run against series and sentences, and plan it.
+
+    Raises
+    ------
+    ValueError
+        For an empty series, checkpoints of different shapes, and whatever an argument or a
+        sentence is refused for.
+    BrokenCheckpoint
+        Naming a weight file that is missing or truncated, before anything is captured.
+    """
+    targets = parse_all(what)
+    _refuse_arguments(series, dtype, backend, exclude_ids)
+    loading.torch_dtype(compute_dtype, device)
+    _refuse_other_shapes(series)
+    first = series[0].path
+    skeleton = loading.skeleton(first, trust_remote_code=trust_remote_code)
+    tokenizer = loading.load_tokenizer(first, trust_remote_code=trust_remote_code)
+    name = tokenizer_hash(tokenizer)
+    frame = concepts.frame
+    tokenized = tokenize(
+        tokenizer,
+        frame,
+        bos=bos,
+        exclude_ids=exclude_ids,
+        max_length=_positions(skeleton.config),
+    )
+    _refuse_unknown_ids(tokenized, int(skeleton.config.vocab_size), frame)
+    keeps_tokens = any(target.pooling == "tokens" for target in targets)
+    drawn = (
+        draw(tokenizer, tokenized, frame, per_language=tokens_per_language, seed=seed)
+        if keeps_tokens
+        else None
+    )
+    header = {
+        "concepts": concepts.digest,
+        "concept_set": concepts.name,
+        "tokenizer_hash": name,
+        "what": json.dumps([str(target) for target in targets]),
+        "dtype": dtype,
+        "compute_dtype": compute_dtype,
+        "backend": backend,
+        "bos": bos,
+        "bos_present": tokenized.bos_present,
+        "exclude_ids": np.array(sorted(set(exclude_ids)), dtype=np.int64),
+        "batch_tokens": batch_tokens,
+        "tokens_per_language": tokens_per_language if keeps_tokens else None,
+        "loss_sentences": loss_sentences,
+        "seed": seed,
+        "packages": json.dumps({p: importlib.metadata.version(p) for p in PACKAGES}),
+    }
+    return Job(
+        series=series,
+        concepts=concepts,
+        targets=targets,
+        tokenized=tokenized,
+        drawn=drawn,
+        slabs=plan_batches(tokenized.lengths, batch_tokens),
+        loss=sample(tokenized, frame, per_language=loss_sentences, seed=seed)
+        if loss_sentences
+        else None,
+        widths=_widths(skeleton, targets),
+        n_layers=int(skeleton.config.num_hidden_layers),
+        dtype=dtype,
+        device=device,
+        compute_dtype=compute_dtype,
+        backend=backend,
+        trust_remote_code=trust_remote_code,
+        header=header,
+    )
+
+
+def refuse_other_tokenizer(job: Job, tokenizer: Any, label: str) -> None:
+    """Refuse a checkpoint whose tokenizer is not the first one's.
+
+    Raises
+    ------
+    StoreMismatch
+        Naming both checkpoints.
+    """
+    if tokenizer_hash(tokenizer) != job.header["tokenizer_hash"]:
+        raise StoreMismatch(
+            f"{label} has another tokenizer than {job.series[0].label}; one run needs one tokenizer"
+        )
+
+
+def _refuse_arguments(
+    series: Sequence[Checkpoint], dtype: str, backend: str, exclude_ids: Sequence[int]
+) -> None:
+    if not series:
+        raise ValueError("got no checkpoint; expected at least one")
+    keys = [(checkpoint.stage, checkpoint.step) for checkpoint in series]
+    if sorted(set(keys)) != keys:
+        labels = ", ".join(checkpoint.label for checkpoint in series)
+        raise ValueError(f"got checkpoints {labels}; expected each step once, in order")
+    if dtype not in DTYPES:
+        raise ValueError(f"got dtype {dtype!r}; valid are {', '.join(DTYPES)}")
+    if backend not in BACKENDS:
+        raise ValueError(f"got backend {backend!r}; valid are {', '.join(BACKENDS)}")
+    if len(exclude_ids) > MOST_EXCLUDED:
+        raise ValueError(f"got {len(exclude_ids)} exclude_ids; expected at most {MOST_EXCLUDED}")
+
+
+def _refuse_other_shapes(series: Sequence[Checkpoint]) -> None:
+    """Refuse series whose tensors change their names or shapes; only headers are read."""
+    first = loading.shapes(series[0].path)
+    for checkpoint in series[1:]:
+        shapes = loading.shapes(checkpoint.path)
+        differing = sorted(n for n in first.keys() | shapes.keys() if first.get(n) != shapes.get(n))
+        if differing:
+            name = differing[0]
+            raise ValueError(
+                f"{series[0].label} and {checkpoint.label} are of different shapes: {name} is "
+                f"{first.get(name, 'absent')} and {shapes.get(name, 'absent')}"
+            )
+
+
+def _positions(config: Any) -> int | None:
+    """Tokens the model can place, None where its positions have no end (ALiBi)."""
+    for name in ("max_position_embeddings", "n_positions"):
+        if isinstance(getattr(config, name, None), int):
+            return int(getattr(config, name))
+    return None
+
+
+def _refuse_unknown_ids(tokenized: Tokenized, vocabulary: int, frame: pd.DataFrame) -> None:
+    at = np.flatnonzero(tokenized.ids >= vocabulary)
+    if len(at):
+        row = int(np.searchsorted(tokenized.offsets, at[0], side="right")) - 1
+        raise ValueError(
+            f"{frame['lang'].iloc[row]} group {frame['group'].iloc[row]!r}: got token id "
+            f"{tokenized.ids[at[0]]}; the model's vocabulary has {vocabulary}"
+        )
+
+
+def _widths(skeleton: Any, targets: Sequence[Target]) -> dict[str, int]:
+    """Columns of each site before any weights are read; checked against values after loading."""
+    sites = {target.site for target in targets}
+    family = family_of(skeleton, sorted(sites))
+    hidden = int(skeleton.config.hidden_size)
+    widths = dict.fromkeys(sites, hidden)
+    if sites & set(NEURON_SITES):
+        block = skeleton.base_model.get_submodule(f"{family.blocks}.0")
+        down = block.get_submodule(family.down)
+        widths |= dict.fromkeys(sites & set(NEURON_SITES), int(down.in_features))
+    return widths

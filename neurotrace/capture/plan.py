@@ -1,0 +1,126 @@
+"""What a run would do, how many bytes it would write and roughly how long it would take."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from neurotrace.capture import loading
+from neurotrace.capture.job import Job, prepare
+from neurotrace.checkpoints import Checkpoint
+from neurotrace.checkpoints.weights import weight_files
+from neurotrace.concepts import ConceptSet
+
+READ = 4e8  # bytes a second of hashing and loading weights
+PER_CHECKPOINT = 0.7  # seconds of building, bridging and checking a model, whatever its size
+PER_BLOCK = 2e-3  # seconds of a block's hooks and small kernels, whatever the batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run, counted before it is made.
+
+    Attributes
+    ----------
+    n_checkpoints
+        Of the series; a twin is one more.
+    n_examples, n_tokens
+        Sentences, and their tokens with padding, that go through each checkpoint.
+    n_drawn
+        Tokens kept as rows of their own.
+    bytes_per_checkpoint, n_bytes
+        Size of a file, and of all of them.
+    seconds
+        Rough guess, from one timed matrix product on the device.
+    paths
+        What is captured.
+    """
+
+    n_checkpoints: int
+    n_examples: int
+    n_tokens: int
+    n_drawn: int
+    bytes_per_checkpoint: int
+    n_bytes: int
+    seconds: float
+    paths: tuple[str, ...]
+
+
+def plan(
+    series: Sequence[Checkpoint],
+    concepts: ConceptSet,
+    *,
+    what: Sequence[str] = ("mlp.hook_post/max",),
+    dtype: str = "float16",
+    bos: str = "default",
+    device: str = "cpu",
+    compute_dtype: str = "float32",
+    batch_tokens: int = 4096,
+    backend: str = "bridge",
+    tokens_per_language: int = 1000,
+    loss_sentences: int = 32,
+    exclude_ids: Sequence[int] = (),
+    twin: bool = False,
+    trust_remote_code: bool = False,
+    seed: int = 0,
+) -> Plan:
+    """Count a run without making it; no weights are read.
+
+    Takes what :func:`neurotrace.capture.run` takes, and refuses what it refuses before it loads
+    a model. ``twin`` says whether a re-initialised model will be captured too.
+    """
+    job = prepare(
+        series,
+        concepts,
+        what=what,
+        dtype=dtype,
+        bos=bos,
+        device=device,
+        compute_dtype=compute_dtype,
+        batch_tokens=batch_tokens,
+        backend=backend,
+        tokens_per_language=tokens_per_language,
+        loss_sentences=loss_sentences,
+        exclude_ids=exclude_ids,
+        trust_remote_code=trust_remote_code,
+        seed=seed,
+    )
+    n_files = len(series) + twin
+    lengths = job.tokenized.lengths
+    padded = [len(rows) * int(lengths[rows].max()) for slab in job.slabs for rows in slab.batches]
+    return Plan(
+        n_checkpoints=len(series),
+        n_examples=len(concepts),
+        n_tokens=sum(padded),
+        n_drawn=0 if job.drawn is None else len(job.drawn),
+        bytes_per_checkpoint=job.n_bytes,
+        n_bytes=n_files * job.n_bytes,
+        seconds=n_files * _seconds(job, n_tokens=sum(padded), n_batches=len(padded)),
+        paths=tuple(str(target) for target in job.targets),
+    )
+
+
+def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
+    """One checkpoint: reading, multiplying, and what every block costs however little it does."""
+    folder = job.series[0].path
+    body = loading.skeleton(folder, trust_remote_code=job.trust_remote_code).base_model
+    embedded = sum(p.numel() for p in body.get_input_embeddings().parameters())
+    weights = sum(p.numel() for p in body.parameters()) - embedded
+    bases = {(t.site, t.rotation) for t in job.targets if t.rotation is not None}
+    turning = sum(min(job.widths[site], 1024) * job.widths[site] for site, _ in bases)
+    operations = 2 * n_tokens * (weights + turning * job.n_layers)
+    read = sum(file.stat().st_size for file in weight_files(folder)) / READ
+    blocks = n_batches * job.n_layers * PER_BLOCK
+    return PER_CHECKPOINT + read + blocks + operations / _speed(job.device, job.compute_dtype)
+
+
+def _speed(device: str, dtype: str) -> float:
+    """Multiplications and additions a second of a matrix product of usual size."""
+    a = torch.ones(512, 512, device=device, dtype=loading.torch_dtype(dtype, device))
+    best = float("inf")
+    for _ in range(5):
+        begun = time.perf_counter()
+        float((a @ a)[0, 0])  # reading a number waits for the device
+        best = min(best, time.perf_counter() - begun)
+    return 2 * 512**3 / best

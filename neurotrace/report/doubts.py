@@ -1,0 +1,174 @@
+"""What to doubt in a run: dips, nulls that are not silent, missing pairs, curves still rising.
+
+A value at chance at one checkpoint between two that are not is a fault of the data before it is
+a discovery; a curve that still rises has an early half; one training run is one training run.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from neurotrace.report.reading import (
+    Curve,
+    Results,
+    by_family,
+    curve,
+    demand,
+    headline,
+    level,
+    mean_of,
+    other_languages,
+    own_language,
+    step_names,
+    steps_of,
+    with_interval,
+)
+
+Doubt = tuple[Literal["warning", "note"], str]
+DIP = 0.1  # a value this small a share of both its neighbours' has fallen to chance
+RISING = 0.05  # a last change beyond this share of the whole range is still going on
+FEW_LANGUAGES = 5
+
+
+def doubts(results: Results) -> list[Doubt]:
+    """Warnings and caveats of a run, as ``(kind, sentence)``."""
+    parts = (_dips, _loud_nulls, _missing_pairs, _still_rising, _one_run)
+    return [doubt for part in parts for doubt in part(results)]
+
+
+def dips(above_chance: Curve, *, floor: float) -> list[int]:
+    """Checkpoints ``(step,)`` at chance between two that are not.
+
+    Parameters
+    ----------
+    above_chance
+        Value minus chance at every checkpoint.
+    floor
+        Distance from chance, in the value's own unit, that a neighbour needs to count.
+
+    >>> import numpy as np
+    >>> dips(np.array([0.0, 0.3, 0.01, 0.3, 0.3]), floor=0.05)
+    [2]
+    """
+    around = np.minimum(above_chance[:-2], above_chance[2:])
+    fallen = (around > floor) & (above_chance[1:-1] <= DIP * around)
+    return [int(at) + 1 for at in np.flatnonzero(fallen)]
+
+
+def rising(y: Curve) -> bool:
+    """Does the curve ``(step,)`` still rise at its last checkpoint?
+
+    >>> import numpy as np
+    >>> rising(np.array([0.0, 0.1, 0.2])), rising(np.array([0.0, 0.2, 0.2]))
+    (True, False)
+    """
+    known = y[np.isfinite(y)]
+    if len(known) < 3:
+        return False
+    return bool(known[-1] - known[-2] > RISING * (known.max() - known.min()))
+
+
+def _dips(results: Results) -> Iterator[Doubt]:
+    for name, above, floor, dataset in _watched(results):
+        names = step_names(dataset)
+        found = [names[at] for at in dips(above, floor=floor)]
+        if found:
+            yield (
+                "warning",
+                f"{name} falls to chance at {', '.join(found)}, between checkpoints where it does "
+                "not: look at that checkpoint's weights before reading anything into it.",
+            )
+
+
+def _watched(results: Results) -> Iterator[tuple[str, Curve, float, xr.Dataset]]:
+    """Curves minus chance, with the least distance from chance that means something."""
+    if "summary" in results:
+        main = headline(results)
+        yield "Corrected overlap", curve(main, "corrected"), 0.05, main
+    if "expertise" in results:
+        found = demand(results, "expertise")
+        n, chance = found.sizes["step"], level(found)
+        yield "Own-language precision", mean_of(own_language(found), n) - chance, 0.05, found
+        yield "Other-language precision", mean_of(other_languages(found), n) - chance, 0.05, found
+    if "language_id" in results:
+        found = demand(results, "language_id")
+        for layer, one in by_family(found, "layer").items():
+            yield f"Language identification in layer {layer}", one - level(found), 0.1, found
+    if "retrieval" in results:
+        found = demand(results, "retrieval")
+        for layer, one in by_family(found, "layer").items():
+            yield f"Retrieval in layer {layer}", one - level(found), 0.05, found
+    if "loss" in results:
+        found = demand(results, "loss")
+        yield "Loss", level(found) - curve(found, "value"), 0.5, found
+
+
+def _loud_nulls(results: Results) -> Iterator[Doubt]:
+    for name, words in (
+        ("summary_deranged", "Deranged labels, which must find nothing,"),
+        ("summary_twin", "The re-initialised twin, which has learned nothing,"),
+    ):
+        if name not in results:
+            continue
+        null = headline(results, name)
+        loud = np.flatnonzero((curve(null, "corrected_low") > 0) & (curve(null, "corrected") > 0.03))
+        if len(loud):
+            at = int(loud[np.argmax(curve(null, "corrected")[loud])])
+            yield (
+                "warning",
+                f"{words} give a corrected overlap of {with_interval(null, 'corrected', at)}: "
+                "something other than meaning is measured.",
+            )
+
+
+def _missing_pairs(results: Results) -> Iterator[Doubt]:
+    if "summary" not in results or "valid_pairs" not in results["summary"]:
+        return
+    main = headline(results)
+    valid, pairs = curve(main, "valid_pairs"), level(main, "pairs")
+    short = np.flatnonzero(valid < pairs)
+    if len(short):
+        worst = int(short[np.argmin(valid[short])])
+        where = f"{len(short)} of {len(valid)} checkpoints" if len(valid) > 1 else "the checkpoint"
+        yield (
+            "warning",
+            f"At {where} some language pairs have no corrected overlap, because a language does "
+            f"not agree with itself (below 0.2): {valid[worst]:.0f} of {pairs:.0f} pairs are left "
+            f"at {step_names(main)[worst]}. They do not count as zero.",
+        )
+
+
+def _still_rising(results: Results) -> Iterator[Doubt]:
+    named = []
+    if "summary" in results:
+        main = headline(results)
+        if curve(main, "corrected_low")[-1] > 0 and rising(curve(main, "corrected")):
+            named.append("corrected overlap")
+    if "expertise" in results:
+        found = demand(results, "expertise")
+        if rising(mean_of(own_language(found), found.sizes["step"])):
+            named.append("own-language precision")
+    if "loss" in results and rising(-curve(demand(results, "loss"), "value")):
+        named.append("the fall of the loss")
+    if named:
+        yield (
+            "warning",
+            f"Not finished at the last checkpoint: {', '.join(named)} still moves. Final values "
+            "are those of this schedule, and half of them is reached early.",
+        )
+
+
+def _one_run(results: Results) -> Iterator[Doubt]:
+    if "summary" not in results:
+        return
+    text = "Intervals cover concepts and languages, not seeds: this is one training run."
+    langs = results["overlap"].sizes.get("lang", 0) if "overlap" in results else 0
+    if not langs and "expertise" in results:
+        langs = results["expertise"].sizes.get("lang_a", 0)
+    if 0 < langs < FEW_LANGUAGES:
+        text += f" With {langs} languages the part that covers languages is rough."
+    if len(steps_of(results["summary"])) > 1:
+        text += " They hold at each checkpoint by itself, not for all checkpoints at once."
+    yield "note", text

@@ -1,0 +1,319 @@
+"""What the numbers allow one to say: sentences from templates, each with chance and ceiling.
+
+The rules: sharing is claimed only where the corrected overlap and the excess both lie above zero
+with their whole intervals, the excess keeps its sign at every k, and every silent null stays
+below; "neurons" is said only where the neuron basis beats a rotated one, else "directions".
+Plain text: the page and the terminal dress it.
+"""
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from neurotrace.report.doubts import doubts
+from neurotrace.report.reading import (
+    Results,
+    attribute,
+    between,
+    by_family,
+    count,
+    curve,
+    demand,
+    experts_named,
+    headline,
+    level,
+    mean_of,
+    number,
+    other_languages,
+    own_language,
+    step_names,
+    with_interval,
+)
+
+Kind = Literal["found", "not_found", "warning", "note"]
+NULLS = {
+    "summary_twin": "the re-initialised twin",
+    "summary_deranged": "deranged labels",
+    "summary_pseudo": "pseudo-concepts",
+}
+NO_EVIDENCE = "This happens where nothing is shared, too: it is no evidence of sharing."
+
+
+class Finding(NamedTuple):
+    """One sentence or two, and how they are meant."""
+
+    text: str
+    kind: Kind
+
+
+class Claim(NamedTuple):
+    """Whether sharing may be claimed at the last checkpoint, and what speaks against it."""
+
+    holds: bool
+    units: str
+    against: list[str]
+
+
+def findings(results: Results) -> list[Finding]:
+    """What was found, what was not, what to doubt and what to know, most important first.
+
+    Parameters
+    ----------
+    results
+        One Dataset for each analysis; any may be absent and is then not spoken of.
+
+    Raises
+    ------
+    ValueError
+        Where a Dataset has no ``chance``.
+    """
+    parts = (_sharing, _basis, _numbers, _baselines, _experts, _language_id, _language_neurons,
+             _concept_neurons, _retrieval, _loss)  # fmt: skip
+    said = [finding for part in parts for finding in part(results)]
+    warned = [Finding(text, kind) for kind, text in doubts(results)]
+    return said[:1] + [w for w in warned if w.kind == "warning"] + said[1:] + [
+        w for w in warned if w.kind != "warning"
+    ]  # fmt: skip
+
+
+def claim(results: Results) -> Claim:
+    """May sharing be claimed at the last checkpoint?
+
+    Needs ``corrected`` and ``excess`` above zero with their whole intervals at the headline k,
+    ``excess`` above zero at every k, and ``corrected`` with its whole interval above the value
+    that each silent null (twin, deranged labels, pseudo-concepts) gives.
+    """
+    main, summary = headline(results), demand(results, "summary")
+    against = []
+    for name, words in (("corrected", "the interval"), ("excess", "the excess")):
+        low = curve(main, f"{name}_low")[-1]
+        if not low > 0:
+            known = isfinite(low)
+            text = f"{words} {with_interval(main, name, -1)} " if name != "corrected" else f"{words} "
+            against.append(
+                text + ("does not lie above 0" if known else "has no interval")
+            )
+    if "k" in summary.dims:
+        wrong = [
+            f"{count(float(k))} ({number(value)})"
+            for k, value in zip(summary["k"].values, _at_last(summary, "excess"), strict=True)
+            if not value > 0
+        ]
+        if wrong:
+            against.append(f"the excess is not above 0 at k = {', '.join(wrong)}")
+    bottom = curve(main, "corrected_low")[-1]
+    for name, words in NULLS.items():
+        value = curve(headline(results, name), "corrected")[-1] if name in results else np.nan
+        if bottom > 0 and value >= bottom:
+            against.append(f"{words} give {number(value)}, no less than the interval's lower end")
+    return Claim(not against, _units(results), against)
+
+
+def _units(results: Results) -> str:
+    """The word a conclusion may use: "neurons" only if the basis is privileged."""
+    if "basis" not in results:
+        return "directions"
+    low = curve(demand(results, "basis"), "value_low")[-1]
+    return "neurons" if low > 0 else "directions"
+
+
+def _sharing(results: Results) -> Iterator[Finding]:
+    if "summary" not in results:
+        yield Finding("Overlap of experts was not traced, so nothing is said of sharing.", "note")
+        return
+    main = headline(results)
+    names, claimed = step_names(main), claim(results)
+    value = with_interval(main, "corrected", -1)
+    before = (
+        f" At {names[0]} it was {with_interval(main, 'corrected', 0)}." if len(names) > 1 else ""
+    )
+    scale = "0 is chance, 1 is the agreement of a language with itself"
+    if claimed.holds:
+        text = (
+            f"Shared {claimed.units} are found: at {names[-1]} the corrected overlap of a "
+            f"concept's experts in two languages is {value} ({scale}).{before}"
+        )
+        yield Finding(text, "found")
+        return
+    if not isfinite(curve(main, "corrected")[-1]):
+        text = (
+            f"Whether concepts are shared cannot be said at {names[-1]}: hardly any language "
+            "agrees with itself well enough (split-half overlap below 0.2) to be compared."
+        )
+        yield Finding(text + before, "not_found")
+        return
+    text = (
+        f"No sharing is found beyond the baselines: at {names[-1]} the corrected overlap of a "
+        f"concept's experts in two languages is {value} ({scale}).{before} Why no claim is made: "
+    )
+    text += "; ".join(claimed.against) + "."
+    high = curve(main, "corrected_high")[-1]
+    if isfinite(high):
+        text += f" What sharing there may be ends, by this interval, at {number(high)}."
+    yield Finding(text, "not_found")
+
+
+def _basis(results: Results) -> Iterator[Finding]:
+    if "basis" in results:
+        basis = demand(results, "basis")
+        words = f"neurons minus rotated basis {with_interval(basis, 'value', -1)}"
+        if _units(results) == "neurons":
+            shared = "summary" in results and claim(results).holds
+            yield Finding(
+                f"The neuron basis matters: at {step_names(basis)[-1]} neurons overlap more than "
+                f"the same site in a random rotation ({words}; no difference is 0).",
+                "found" if shared else "note",  # a privileged basis without sharing is no result
+            )
+        else:
+            yield Finding(
+                f"No privilege of neurons is found ({words}; the interval does not lie above 0), "
+                "so this report speaks of directions, not of neurons.",
+                "not_found",
+            )
+    elif "summary" in results:
+        yield Finding(
+            "No rotated basis was traced, so this report speaks of directions, not of neurons.",
+            "note",
+        )
+
+
+def _numbers(results: Results) -> Iterator[Finding]:
+    if "summary" not in results:
+        return
+    main, summary = headline(results), demand(results, "summary")
+    sets = experts_named(results)
+    text = (
+        f"Before correction, at {step_names(main)[-1]}"
+        f"{f' ({sets})' if sets else ''}: same concept {with_interval(main, 'value', -1)}, "
+        f"wrong concept {_last(main, 'wrong_concept')}, chance {_last(main, 'chance')}, chance "
+        f"by layer {_last(main, 'stratified')}, ceiling {_last(main, 'ceiling')}; excess over "
+        f"the larger baseline {with_interval(main, 'excess', -1)}"
+    )
+    if summary.sizes.get("k", 1) > 1:
+        at_k = (
+            f"{number(value)} at k = {count(float(k))}"
+            for k, value in zip(summary["k"].values, _at_last(summary, "excess"), strict=True)
+        )
+        text += f". Excess by size of the sets: {', '.join(at_k)}"
+    yield Finding(text + ".", "note")
+
+
+def _baselines(results: Results) -> Iterator[Finding]:
+    named = NULLS | {"summary_rotated": "the rotated basis"}
+    said = [
+        f"{words} {with_interval(headline(results, name), 'corrected', -1)}"
+        for name, words in named.items()
+        if name in results
+    ]
+    if said:
+        text = f"Corrected overlap elsewhere, where chance is 0: {'; '.join(said)}."
+        yield Finding(text, "note")
+
+
+def _experts(results: Results) -> Iterator[Finding]:
+    if "expertise" not in results:
+        return
+    found = demand(results, "expertise")
+    names, n = step_names(found), found.sizes["step"]
+    own, other = (mean_of(part(found), n) for part in (own_language, other_languages))
+    text = (
+        f"A concept's best neurons tell it with average precision {number(own[-1], 2)} in their "
+        f"own language at {names[-1]}"
+    )
+    text += f" ({number(own[0], 2)} at {names[0]})" if n > 1 else ""
+    text += f", {number(other[-1], 2)} in the other languages" if isfinite(other[-1]) else ""
+    text += f"; chance is {number(level(found))}"
+    if "expertise_twin" in results:
+        twin = mean_of(own_language(demand(results, "expertise_twin")), 1)
+        text += f", the re-initialised twin has {number(twin[0], 2)} in its own language"
+    yield Finding(text + ".", "note")
+
+
+def _language_id(results: Results) -> Iterator[Finding]:
+    if "language_id" not in results:
+        return
+    found = demand(results, "language_id")
+    by_layer = list(by_family(found, "layer").items())
+    said = [f"{number(one[-1], 2)} after layer {layer}" for layer, one in by_layer]
+    said = said if len(said) < 3 else [said[0], said[-1]]
+    text = f"The language of a token is read off with accuracy {' and '.join(said)}"
+    text += f" at {step_names(found)[-1]}"
+    if "embed" in found:
+        text += f"; {number(curve(found, 'embed')[-1], 2)} at the embeddings"
+    text += f"; chance is {number(level(found), 2)}"
+    if "language_id_twin" in results:
+        twin = by_family(demand(results, "language_id_twin"), "layer").values()
+        values = [one[-1] for one in twin]
+        text += f", the twin's layers have {number(min(values), 2)} to {number(max(values), 2)}"
+    yield Finding(f"{text}. {NO_EVIDENCE}", "note")
+
+
+def _language_neurons(results: Results) -> Iterator[Finding]:
+    if "language_neurons" not in results:
+        return
+    found = demand(results, "language_neurons")
+    names = step_names(found)
+    total = sum(by_family(found, "lang").values(), start=np.zeros(len(names)))
+    peak, of = int(np.argmax(total)), attribute(found, "neurons")
+    text = f"{count(total[-1])}{f' of {count(of)}' if of else ''} neurons tell one language from "
+    text += f"the others at {names[-1]}"
+    text += f", after {count(total[peak])} at {names[peak]}" if total[peak] > total[-1] else ""
+    shuffled = level(found) * found.sizes.get("lang", 1)
+    yield Finding(f"{text}; {count(shuffled)} with shuffled languages. {NO_EVIDENCE}", "note")
+
+
+def _concept_neurons(results: Results) -> Iterator[Finding]:
+    if "concept_neurons" not in results:
+        return
+    found = demand(results, "concept_neurons", chance="at_least_two_chance")
+    said = []
+    for kind, words in (("at_least_two", "two or more languages"), ("all", "all languages")):
+        low, high = (curve(found, f"{kind}_chance_{end}")[-1] for end in ("low", "high"))
+        coincidence = f"{count(curve(found, f'{kind}_chance')[-1])} {between(low, high, 0)}"
+        said.append(f"{count(curve(found, kind)[-1])} in {words} (coincidence gives {coincidence})")
+    yield Finding(
+        f"Of {count(attribute(found, 'pairs') or np.nan)} concept–neuron pairs, "
+        f"{' and '.join(said)} pass at {step_names(found)[-1]}. These counts share their "
+        "sentences between languages: they describe, the corrected overlap decides.",
+        "note",
+    )
+
+
+def _retrieval(results: Results) -> Iterator[Finding]:
+    if "retrieval" not in results:
+        return
+    found = demand(results, "retrieval")
+    layer, best = max(by_family(found, "layer").items(), key=lambda item: item[1][-1])
+    text = (
+        f"A sentence's translation is its nearest neighbour in {number(best[-1])} of all cases "
+        f"at {step_names(found)[-1]} in the best layer, {layer}; chance is {number(level(found))}"
+    )
+    if "retrieval_twin" in results:
+        twin = by_family(demand(results, "retrieval_twin"), "layer")[layer]
+        text += f", the twin has {number(twin[-1])}"
+    yield Finding(f"{text}. Alignment is necessary for transfer, not sufficient.", "note")
+
+
+def _loss(results: Results) -> Iterator[Finding]:
+    if "loss" not in results:
+        return
+    found = demand(results, "loss")
+    mean, names = curve(found, "value"), step_names(found)
+    start = f" from {number(mean[0], 2)} at {names[0]}" if len(names) > 1 else ""
+    yield Finding(
+        f"Loss is {number(mean[-1], 2)} nats a token at {names[-1]}{start}; the uniform guess "
+        f"costs {number(level(found), 2)}.",
+        "note",
+    )
+
+
+def _last(dataset: xr.Dataset, name: str) -> str:
+    return number(curve(dataset, name)[-1])
+
+
+def _at_last(summary: xr.Dataset, name: str) -> list[float]:
+    """A variable at the last checkpoint, one number for every k."""
+    return [float(curve(summary.isel(k=at), name)[-1]) for at in range(summary.sizes["k"])]

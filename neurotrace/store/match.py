@@ -1,0 +1,90 @@
+"""What must agree for files to be one series, and for a finished file to be this one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from neurotrace.store import layout
+from neurotrace.store.layout import StoreMismatch
+
+TWIN = "twin.h5"
+# What the files of one series have in common; package versions are recorded, never compared.
+SHARED = ("concepts", "tokenizer_hash", "bos", "dtype", "compute_dtype", "exclude_ids", "what")
+# What a finished file and the run that finds it have in common.
+KEYS = ("weight_hash", *SHARED, "loss_sentences", "tokens_per_language", "seed")
+
+
+def read_header(file: Path) -> dict[str, Any]:
+    """Root attributes as plain Python values.
+
+    Raises
+    ------
+    StoreMismatch
+        When the file is of another format or version.
+    """
+    # Whole files never change: no lock, so that read-only disks and other readers do not matter.
+    with h5py.File(file, "r", locking=False) as h5:
+        header = {name: _plain(value) for name, value in h5.attrs.items()}
+    if header.get("format") != layout.FORMAT or header.get("version") != layout.VERSION:
+        raise StoreMismatch(
+            f"{file.name}: got format {header.get('format')!r} version {header.get('version')}; "
+            f"expected {layout.FORMAT} version {layout.VERSION}"
+        )
+    return header
+
+
+def key_of(header: Mapping[str, Any]) -> tuple[int, int]:
+    """Stage and step."""
+    return int(header.get("stage", 0)), int(header["step"])
+
+
+def equal(there: Any, here: Any) -> bool:
+    """Whether two attributes agree; one that is unknown is one that is not there."""
+    return np.array_equal("" if there is None else there, "" if here is None else here)
+
+
+def is_finished(file: Path, header: Mapping[str, Any]) -> bool:
+    """Whether a file is there and is what a run with this header would write.
+
+    Raises
+    ------
+    StoreMismatch
+        When it is there and is something else, naming what differs.
+    """
+    if not file.exists():
+        return False
+    found = read_header(file)
+    differing = _differing(found, header, KEYS)
+    if differing:
+        raise StoreMismatch(f"{file.name} was captured with {differing}")
+    return True
+
+
+def refuse_mixture(headers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse files, by name, that were not captured in the same way."""
+    (first, one), *rest = headers.items()
+    for name, other in rest:
+        differing = _differing(one, other, SHARED)
+        if differing:
+            raise StoreMismatch(f"{first} and {name} were captured with {differing}")
+
+
+def _differing(there: Mapping[str, Any], here: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """What differs, in words; empty where nothing does."""
+    return ", ".join(
+        f"another {name} ({_short(there.get(name))}, now {_short(here.get(name))})"
+        for name in names
+        if not equal(there.get(name), here.get(name))
+    )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
