@@ -248,8 +248,7 @@ def _show(out: Path) -> None:
     from neurotrace import report, trajectories
 
     console = Console()
-    for part in report.terminal(trajectories.read(out), width=console.width):
-        console.print(part)
+    console.print(report.terminal(trajectories.read(out), width=console.width))
     console.print(f"{out / 'report.html'}", soft_wrap=True)
 
 

@@ -18,7 +18,7 @@ from neurotrace.lab.preset import Preset
 from neurotrace.lab.tokenizer import BOS_ID, PAD_ID, SPECIALS, word_level
 
 BLOCK = 1024  # documents drawn at once
-SENTENCES = 11  # three tokens each at the least, so that a document of 33 tokens is always full
+SENTENCES = 8  # four tokens each at the least, so that a document of 33 tokens is always full
 GROUPS = 32  # evaluation groups a topic
 MARKS = (".", "?")
 

@@ -15,7 +15,8 @@ TOPICS, NOUNS, VERBS, ADJECTIVES, FREE_VERBS, FREE_ADJECTIVES = 16, 6, 4, 3, 12,
 FUNCTION = (
     "the", "the_many", "and", "at", "not", "past", "subject", "object", "it", "whether",
 )  # fmt: skip
-THE, THE_MANY, AND, AT, NOT, PAST, SUBJECT, OBJECT, IT, WHETHER = range(len(FUNCTION))
+# "and" and "it" are words of every language that no sentence needs.
+THE, THE_MANY, _, AT, NOT, PAST, SUBJECT, OBJECT, _, WHETHER = range(len(FUNCTION))
 NOUN = len(FUNCTION)
 VERB = NOUN + TOPICS * NOUNS
 ADJECTIVE = VERB + TOPICS * VERBS
@@ -32,8 +33,8 @@ ZIPF = {
 }  # fmt: skip
 OFF_TOPIC, REPEATED, PREFERRED = 0.08, 0.4, 0.5
 DESCRIBED, TOPICAL_ADJECTIVE, TOPICAL_VERB, TRANSITIVE, PLACED = 0.4, 0.5, 0.6, 0.8, 0.3
-NEGATED, IN_PAST, ASKED, PLURAL, LINKED, PRONOUN = 0.1, 0.3, 0.1, 0.3, 0.1, 0.1
-DRAWS = 35  # uniform numbers a sentence, taken whether or not its slots are filled
+NEGATED, IN_PAST, ASKED, PLURAL = 0.1, 0.3, 0.1, 0.3
+DRAWS = 34  # uniform numbers a sentence, taken whether or not its slots are filled
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -151,7 +152,6 @@ class Meanings:
     negated: Bools
     past: Bools
     asked: Bools
-    linked: Bools
 
 
 def meanings(
@@ -183,16 +183,11 @@ def meanings(
     subject, object_, place = _repeat(nouns, present, [(next(u), next(u)) for _ in range(3)])
     plural = np.stack([next(u) < PLURAL for _ in range(3)], axis=-1)
     negated, past, asked = next(u) < NEGATED, next(u) < IN_PAST, next(u) < ASKED
-    later = np.arange(draws.shape[1]) > 0
-    chance = next(u)
-    # A pronoun stands only for the subject of the sentence before, and carries no adjective.
-    stands_for = np.zeros_like(asked)
-    stands_for[:, 1:] = (subject[:, 1:] == subject[:, :-1]) & (chance[:, 1:] > 1 - PRONOUN)
     return Meanings(
         language=language,
         topic=topic,
-        subject=np.where(stands_for, IT, subject),
-        adjective=np.where(stands_for, ABSENT, adjective),
+        subject=subject,
+        adjective=adjective,
         verb=verb,
         object=object_,
         place=place,
@@ -200,7 +195,6 @@ def meanings(
         negated=negated,
         past=past,
         asked=asked,
-        linked=later & (chance < LINKED),
     )
 
 

@@ -91,7 +91,7 @@ def arrange(language: Language, said: g.Meanings) -> g.Ints:
     clause = orders[language.order]
     clause = [*clause, *particle] if language.cases else [*particle, *clause]
     end = np.where(said.asked, g.QUESTION_MARK, g.FULL_STOP)
-    return np.stack([_where(said.linked, g.AND), *clause, end], axis=-1)
+    return np.stack([*clause, end], axis=-1)
 
 
 def pack(lemmas: g.Ints, *, length: int) -> g.Ints:
@@ -107,9 +107,9 @@ def pack(lemmas: g.Ints, *, length: int) -> g.Ints:
 def _phrase(
     language: Language, noun: g.Ints, plural: g.Bools, case: int, adjective: g.Ints | None = None
 ) -> list[g.Ints]:
-    """A noun phrase as columns; a pronoun takes a case but no article."""
+    """A noun phrase as columns, ABSENT throughout where there is no noun."""
     there = noun != g.ABSENT
-    article = _where(there & (noun != g.IT), np.where(plural, g.THE_MANY, g.THE))
+    article = _where(there, np.where(plural, g.THE_MANY, g.THE))
     described = [] if adjective is None else [adjective]
     cased = [noun, _where(there, case)] if language.cases else [noun]
     core = [*described, *cased] if language.adjective_first else [*cased, *described]

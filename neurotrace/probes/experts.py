@@ -239,6 +239,7 @@ class BestExperts:
         seen = 0 if self._shape is None else int(self._filled.min(initial=self.k))
         if self._shape is None or seen < self.k:
             raise ValueError(f"got {seen} neurons so far, expected at least k={self.k}")
+        # A heap is in no useful order; the last key of lexsort sorts first.
         order = np.lexsort((self._indices, -self._scores))
         shape = (*self._shape, self.k)
         scores = np.take_along_axis(self._scores, order, axis=1).reshape(shape)

@@ -74,6 +74,7 @@ class Labels:
         if self.unknown is None:
             nobody = np.zeros(len(self.positive), bool)
             return [Pattern(np.arange(self.n_concepts), nobody, *_by_sentence(self.positive))]
+        # Who is left out changes every rank, so each set of left-out sentences needs its walk.
         left_out, which = np.unique(self.unknown, axis=1, return_inverse=True)
         patterns = []
         for number, rows in enumerate(left_out.T):

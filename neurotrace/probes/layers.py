@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
-from sklearn.linear_model import LogisticRegression
 
 Method = Literal["discriminant", "logistic"]
 
@@ -122,6 +121,7 @@ def language_id(
     accuracy = _mean_accuracy(tokens, seeds, seed, train_size, method)
     if null == "uniform":
         return LanguageAccuracy(accuracy, 1 / len(tokens.languages))
+    # A stream of its own, beside those of the divisions 0 … seeds - 1.
     rng = np.random.default_rng([seed, seeds])
     permuted = tokens._replace(lang=_permute_types(tokens, rng))
     return LanguageAccuracy(accuracy, _mean_accuracy(permuted, seeds, seed, train_size, method))
@@ -220,6 +220,7 @@ def _balanced(
             f"got {counts.min()} {side} tokens of {poorest} with unseen types and groups, "
             f"expected at least {max(wanted, MIN_TOKENS)}"
         )
+    # Drawn anew for each seed, so that no token of a rich language is always in.
     own = [np.flatnonzero(rows & (tokens.lang == lang)) for lang in range(n_languages)]
     return np.concatenate([rng.permutation(members)[:wanted] for members in own])
 
@@ -251,7 +252,7 @@ def _only(tokens: _Tokens, a: int, b: int) -> _Tokens:
 
 def _standardised(train: NDArray, test: NDArray) -> tuple[NDArray, NDArray]:
     mean, scale = train.mean(0), train.std(0)
-    scale[scale == 0] = 1
+    scale[scale == 0] = 1  # constant in training: says nothing, must not divide by zero
     return (train - mean) / scale, (test - mean) / scale
 
 
@@ -266,6 +267,8 @@ def _discriminant(train: NDArray, y: NDArray[np.intp], test: NDArray, n: int) ->
 
 
 def _logistic(train: NDArray, y: NDArray[np.intp], test: NDArray, _: int) -> NDArray[np.intp]:
+    from sklearn.linear_model import LogisticRegression  # a second of start-up for an option
+
     return LogisticRegression(max_iter=ITERATIONS).fit(train, y).predict(test)
 
 

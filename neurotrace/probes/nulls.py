@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
 
 from neurotrace.probes.trades import trade
 
@@ -40,6 +39,8 @@ class OverlapNull:
 
     def p_value(self, count: ArrayLike) -> NDArray[np.float64]:
         """Probability that random sets share `count` neurons or more; same shape as `count`."""
+        from scipy.stats import hypergeom  # loads all of scipy.stats
+
         return np.asarray(hypergeom.sf(np.asarray(count) - 1, self.n, self.k_a, self.k_b))
 
 
@@ -77,8 +78,9 @@ def hypergeometric(k_a: int, k_b: int, n: int) -> OverlapNull:
     """
     if n < 1 or not 0 <= k_a <= n or not 0 <= k_b <= n:
         raise ValueError(f"got sets of {k_a} and {k_b} among {n}, expected sizes from 0 to n >= 1")
-    law = hypergeom(n, k_a, k_b)
-    return OverlapNull(k_a * k_b / n, float(law.std()), int(k_a), int(k_b), int(n))
+    mean = k_a * k_b / n
+    variance = mean * (1 - k_a / n) * (n - k_b) / max(n - 1, 1)
+    return OverlapNull(mean, variance**0.5, int(k_a), int(k_b), int(n))
 
 
 def layer_stratified(
@@ -194,6 +196,7 @@ def degree_preserving(
     rng = np.random.default_rng(seed)
     draws = np.empty((3, replicates), np.int64)
     for replicate in range(replicates):
+        # One chain goes on: restarting from the data would leave each draw as near to it.
         trade(neurons, starts, n_concepts, n_neurons, TRADES * n_concepts, rng)
         languages = np.bincount(pair + neurons, minlength=n_concepts * n_neurons)
         draws[:, replicate] = _tally(languages, n_languages)
@@ -223,7 +226,7 @@ def _adjacency(
     names, layer = np.unique(layers, return_inverse=True)
     lang, concept, neuron = np.nonzero(table)
     row = (lang * len(names) + layer[neuron]) * table.shape[1] + concept
-    order = np.argsort(row, kind="stable")
+    order = np.argsort(row, kind="stable")  # any order within a row would do, but the same one
     starts = np.zeros(len(table) * len(names) * table.shape[1] + 1, np.int64)
     np.cumsum(np.bincount(row, minlength=len(starts) - 1), out=starts[1:])
     return neuron[order], starts

@@ -72,6 +72,7 @@ def order_rows(
 def _radix(values: Array, spare: Array, shift: int, digit: int, passes: int) -> Array:
     """Sort by the digits above `shift`; the result is one of the two arrays handed in."""
     mask = (1 << digit) - 1
+    # The digits' histograms do not depend on the order, so one reading makes all of them.
     places = np.zeros((passes, mask + 1), np.int64)
     for value in values:
         for d in range(passes):
@@ -175,6 +176,7 @@ def _pass(rows: Array, groups: Array, side: Array, passed: Array) -> None:
     """Count each half's sentences down to the end of every tie group."""
     in_a = np.int32(0)
     in_b = np.int32(0)
+    # No branch on side or tie: either is a coin toss, and a wrong guess costs more than the sum.
     for p in range(len(rows)):
         h = side[rows[p]]
         in_a += h == 0
@@ -236,6 +238,7 @@ def _mean_rank(
         if h == LEFT_OUT:
             continue
         group = groups[p]
+        # Mid-rank = (ranks before the group + 1 + rank at its end) / 2, halved at the end.
         twice = passed[group, h] + passed[group + np.uint32(1), h] + 1
         for e in range(first[p], first[p + 1]):
             total[h, falling[e]] += twice

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -41,7 +41,7 @@ COLOURS = {
 }
 FAMILY = ("#0072B2", "#D55E00", "#00825F", "#C2326B", "#C98500", "#56B4E9", "#7A5C2E", "#8B3A8B")
 STYLES = ("-", "--", "-.")
-RC = {
+RC: dict[Any, Any] = {
     "font.size": 9.0,
     "font.family": "sans-serif",
     "axes.spines.top": False,
@@ -83,6 +83,7 @@ class Panel:
         width: float = 2.0,
         low: Curve | None = None,
         high: Curve | None = None,
+        shade: float = 0.16,
     ) -> None:
         """A curve ``(step,)`` with its band; an empty label leaves it unnamed."""
         known = np.isfinite(y)
@@ -96,7 +97,7 @@ class Panel:
             self.x, y, style, color=colour, linewidth=width, marker=marker, markersize=3.2, zorder=3
         )
         if low is not None and high is not None:
-            self._band(low, high, colour)
+            self._band(low, high, colour, shade)
         if label:
             self.ends.append((float(y[known][-1]), label, colour))
 
@@ -130,14 +131,15 @@ class Panel:
             low, high = bands.get(layer, (None, None)) if len(curves) <= 4 else (None, None)
             label = f"layer {layer}" if at in named else ""
             width = 1.8 if len(curves) <= 8 else 1.2
-            self.line(y, label, depth(at, len(curves)), width=width, low=low, high=high)
+            colour = depth(at, len(curves))
+            self.line(y, label, colour, width=width, low=low, high=high, shade=0.07)
 
-    def _band(self, low: Curve, high: Curve, colour: str) -> None:
+    def _band(self, low: Curve, high: Curve, colour: str, shade: float) -> None:
         if len(self.x) == 1:
             self.ax.vlines(self.x, low, high, color=colour, linewidth=1.4, zorder=3)
         else:
             self.ax.fill_between(
-                self.x, low, high, color=colour, alpha=0.16, linewidth=0, zorder=2
+                self.x, low, high, color=colour, alpha=shade, linewidth=0, zorder=2
             )
 
     def finish(
@@ -160,8 +162,8 @@ class Panel:
         if self.undefined:
             what = ", ".join(name for name in self.undefined if name)
             self.ax.text(
-                0.02, 0.97, f"undefined: {what}", transform=self.ax.transAxes, va="top",
-                fontsize=8, color="#777777",
+                -0.12, -0.235, f"undefined: {what}", transform=self.ax.transAxes, fontsize=7.5,
+                color="#777777",
             )  # fmt: skip
         self.ends.sort(key=lambda end: end[0])
         wanted = [(y - bottom) / (top - bottom) for y, _, _ in self.ends]

@@ -113,7 +113,9 @@ def _loud_nulls(results: Results) -> Iterator[Doubt]:
         if name not in results:
             continue
         null = headline(results, name)
-        loud = np.flatnonzero((curve(null, "corrected_low") > 0) & (curve(null, "corrected") > 0.03))
+        loud = np.flatnonzero(
+            (curve(null, "corrected_low") > 0) & (curve(null, "corrected") > 0.03)
+        )
         if len(loud):
             at = int(loud[np.argmax(curve(null, "corrected")[loud])])
             yield (
@@ -155,8 +157,8 @@ def _still_rising(results: Results) -> Iterator[Doubt]:
     if named:
         yield (
             "warning",
-            f"Not finished at the last checkpoint: {', '.join(named)} still moves. Final values "
-            "are those of this schedule, and half of them is reached early.",
+            f"Not finished at the last checkpoint: {' and '.join(named)} still moving. Final "
+            "values are those of this schedule, and half of a value that still rises comes early.",
         )
 
 
@@ -170,5 +172,5 @@ def _one_run(results: Results) -> Iterator[Doubt]:
     if 0 < langs < FEW_LANGUAGES:
         text += f" With {langs} languages the part that covers languages is rough."
     if len(steps_of(results["summary"])) > 1:
-        text += " They hold at each checkpoint by itself, not for all checkpoints at once."
+        text += " Each interval holds for its own checkpoint, not for all of them at once."
     yield "note", text

@@ -39,13 +39,15 @@ class Row(TypedDict):
     corrected: Interval
     rotated: Interval
     excess: Interval
+    valid_pairs: float
+    pairs: float
     first_layer: float
     last_layer: float
     language_neurons: float
     at_least_two: float
 
 
-def rows(results: Results, *, most: int = 16) -> list[Row]:
+def rows(results: Results, *, most: int = 20) -> list[Row]:
     """Headline numbers at ``most`` checkpoints at most, evenly spaced, first and last included.
 
     Raises
@@ -53,10 +55,10 @@ def rows(results: Results, *, most: int = 16) -> list[Row]:
     ValueError
         Where a Dataset has no ``chance``.
     """
-    series = next((d for d in results.values() if d.sizes.get("step", 0) > 1), None)
-    series = series if series is not None else next((d for d in results.values() if "step" in d.dims), None)
-    if series is None:
+    over_steps = [dataset for dataset in results.values() if "step" in dataset.dims]
+    if not over_steps:
         return []
+    series = max(over_steps, key=lambda dataset: dataset.sizes["step"])  # a twin has one step
     n = series.sizes["step"]
     columns = _columns(results, n)
     chosen = sorted({round(at) for at in np.linspace(0, n - 1, min(n, most))})
@@ -85,6 +87,8 @@ def _row(series: xr.Dataset, columns: dict[str, Curve], at: int) -> Row:
         corrected=three("corrected"),
         rotated=three("rotated"),
         excess=three("excess"),
+        valid_pairs=one("valid_pairs"),
+        pairs=one("pairs"),
         first_layer=one("first_layer"),
         last_layer=one("last_layer"),
         language_neurons=one("language_neurons"),
@@ -99,12 +103,23 @@ def _columns(results: Results, n: int) -> dict[str, Curve]:
     ends = ("", "_low", "_high")
     columns = {name + end: unknown for name in (*names, "rotated") for end in ends}
     columns |= dict.fromkeys(
-        ("loss", "own", "other", "first_layer", "last_layer", "language_neurons", "at_least_two"),
+        (
+            "valid_pairs",
+            "pairs",
+            "own",
+            "other",
+            "loss",
+            "first_layer",
+            "last_layer",
+            "language_neurons",
+            "at_least_two",
+        ),
         unknown,
     )
     if "summary" in results:
         main = headline(results)
         columns |= {name + end: curve(main, name + end) for name in names for end in ends}
+        columns |= {name: curve(main, name) for name in ("valid_pairs", "pairs")}
     if "summary_rotated" in results:
         rotated = headline(results, "summary_rotated")
         columns |= {f"rotated{end}": curve(rotated, f"corrected{end}") for end in ends}

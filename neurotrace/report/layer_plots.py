@@ -164,7 +164,7 @@ def concept_neurons(results: Results) -> "Figure":
             high=curve(found, f"{kind}_chance_high"),
         )
         top = panel.ax.get_ylim()[1]
-        panel.finish(floor=0.0, roof=max(1.18 * top, 1.0))  # room for the heading
+        panel.finish(floor=0.0, roof=max(1.18 * top, 5.0))  # room for the heading
     return figure
 
 

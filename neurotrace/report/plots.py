@@ -52,9 +52,18 @@ def corrected_overlap(results: Results) -> "Figure":
         label_width=16,
     )
     panel.level(0.0, "chance", COLOURS["chance"])
-    _summary_line(panel, results, "summary", "corrected", "neurons", "neurons")
+    _summary_line(
+        panel, results, "summary", variable="corrected", label="neurons", colour="neurons"
+    )
     if "summary_rotated" in results:
-        _summary_line(panel, results, "summary_rotated", "corrected", "rotated basis", "rotated")
+        _summary_line(
+            panel,
+            results,
+            "summary_rotated",
+            variable="corrected",
+            label="rotated basis",
+            colour="rotated",
+        )
     _twin_level(panel, results, "corrected")
     panel.finish(show=CORRECTED_VIEW)
     return figure
@@ -81,11 +90,18 @@ def raw_overlap(results: Results) -> "Figure":
         ylabels=["overlap", "overlap, near chance"],
         label_width=16,
     )
-    _summary_line(whole, results, "summary", "ceiling", "ceiling", "ceiling", style="--")
+    _summary_line(
+        whole, results, "summary", variable="ceiling", label="ceiling", colour="ceiling", style="--"
+    )
+    _summary_line(
+        whole, results, "summary", variable="value", label="same concept", colour="neurons"
+    )
+    near.line(curve(main, "value"), "same concept", COLOURS["neurons"])  # its band would fill all
     for panel in (whole, near):
-        _summary_line(panel, results, "summary", "value", "same concept", "neurons")
         panel.level(level(main), "chance k/n", COLOURS["chance"])
-    _summary_line(whole, results, "summary", "wrong_concept", "wrong concept", "wrong")
+    _summary_line(
+        whole, results, "summary", variable="wrong_concept", label="wrong concept", colour="wrong"
+    )
     _baselines(near, results)
     whole.finish(floor=0.0)
     bottom, top = _near_chance(results)
@@ -146,7 +162,9 @@ def excess_per_k(results: Results) -> "Figure":
     )
     panel.level(0.0, "no excess", COLOURS["chance"])
     for at, part in enumerate(parts):
-        label = f"k = {count(float(part['k']))} ({100 * level(part):.2g} %)" if several else "excess"
+        label = (
+            f"k = {count(float(part['k']))} ({100 * level(part):.2g} %)" if several else "excess"
+        )
         panel.line(
             curve(part, "excess"),
             label,
@@ -199,7 +217,13 @@ def expert_quality(results: Results) -> "Figure":
 
 def _baselines(panel: Panel, results: Results) -> None:
     _summary_line(
-        panel, results, "summary", "stratified", "chance by layer", "stratified", style="-."
+        panel,
+        results,
+        "summary",
+        variable="stratified",
+        label="chance by layer",
+        colour="stratified",
+        style="-.",
     )
     for name, variable, label, colour in (
         ("summary", "wrong_concept", "wrong concept", "wrong"),
@@ -207,7 +231,7 @@ def _baselines(panel: Panel, results: Results) -> None:
         ("summary_pseudo", "value", "pseudo-concepts", "pseudo"),
     ):
         if name in results:
-            _summary_line(panel, results, name, variable, label, colour)
+            _summary_line(panel, results, name, variable=variable, label=label, colour=colour)
     _twin_level(panel, results, "value")
 
 
@@ -227,10 +251,10 @@ def _summary_line(
     panel: Panel,
     results: Results,
     name: str,
+    *,
     variable: str,
     label: str,
     colour: str,
-    *,
     style: str = "-",
 ) -> None:
     dataset = headline(results, name)

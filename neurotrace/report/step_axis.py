@@ -37,7 +37,9 @@ def step_axis(ax: "Axes", dataset: xr.Dataset) -> NDArray[np.float64]:
         labels = ["0" if at == half and 0 in steps else short_count(at) for at in places]
     ax.set_xticks(places, labels)
     ax.minorticks_off()
-    ax.set_xlabel("training step, in order of checkpoints" if ordinal and len(x) > 1 else "training step")
+    ax.set_xlabel(
+        "training step, in order of checkpoints" if ordinal and len(x) > 1 else "training step"
+    )
     _token_axis(ax, dataset, x, places)
     return x
 

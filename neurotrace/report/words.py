@@ -13,6 +13,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from neurotrace.report.claim import (
+    NULLS,
+    at_last,
+    claim,
+    claimed_units,
+    named_k,
+    null_value,
+)
 from neurotrace.report.doubts import doubts
 from neurotrace.report.reading import (
     Results,
@@ -34,11 +42,6 @@ from neurotrace.report.reading import (
 )
 
 Kind = Literal["found", "not_found", "warning", "note"]
-NULLS = {
-    "summary_twin": "the re-initialised twin",
-    "summary_deranged": "deranged labels",
-    "summary_pseudo": "pseudo-concepts",
-}
 NO_EVIDENCE = "This happens where nothing is shared, too: it is no evidence of sharing."
 
 
@@ -47,14 +50,6 @@ class Finding(NamedTuple):
 
     text: str
     kind: Kind
-
-
-class Claim(NamedTuple):
-    """Whether sharing may be claimed at the last checkpoint, and what speaks against it."""
-
-    holds: bool
-    units: str
-    against: list[str]
 
 
 def findings(results: Results) -> list[Finding]:
@@ -77,47 +72,6 @@ def findings(results: Results) -> list[Finding]:
     return said[:1] + [w for w in warned if w.kind == "warning"] + said[1:] + [
         w for w in warned if w.kind != "warning"
     ]  # fmt: skip
-
-
-def claim(results: Results) -> Claim:
-    """May sharing be claimed at the last checkpoint?
-
-    Needs ``corrected`` and ``excess`` above zero with their whole intervals at the headline k,
-    ``excess`` above zero at every k, and ``corrected`` with its whole interval above the value
-    that each silent null (twin, deranged labels, pseudo-concepts) gives.
-    """
-    main, summary = headline(results), demand(results, "summary")
-    against = []
-    for name, words in (("corrected", "the interval"), ("excess", "the excess")):
-        low = curve(main, f"{name}_low")[-1]
-        if not low > 0:
-            known = isfinite(low)
-            text = f"{words} {with_interval(main, name, -1)} " if name != "corrected" else f"{words} "
-            against.append(
-                text + ("does not lie above 0" if known else "has no interval")
-            )
-    if "k" in summary.dims:
-        wrong = [
-            f"{count(float(k))} ({number(value)})"
-            for k, value in zip(summary["k"].values, _at_last(summary, "excess"), strict=True)
-            if not value > 0
-        ]
-        if wrong:
-            against.append(f"the excess is not above 0 at k = {', '.join(wrong)}")
-    bottom = curve(main, "corrected_low")[-1]
-    for name, words in NULLS.items():
-        value = curve(headline(results, name), "corrected")[-1] if name in results else np.nan
-        if bottom > 0 and value >= bottom:
-            against.append(f"{words} give {number(value)}, no less than the interval's lower end")
-    return Claim(not against, _units(results), against)
-
-
-def _units(results: Results) -> str:
-    """The word a conclusion may use: "neurons" only if the basis is privileged."""
-    if "basis" not in results:
-        return "directions"
-    low = curve(demand(results, "basis"), "value_low")[-1]
-    return "neurons" if low > 0 else "directions"
 
 
 def _sharing(results: Results) -> Iterator[Finding]:
@@ -145,22 +99,22 @@ def _sharing(results: Results) -> Iterator[Finding]:
         )
         yield Finding(text + before, "not_found")
         return
-    text = (
+    yield Finding(
         f"No sharing is found beyond the baselines: at {names[-1]} the corrected overlap of a "
-        f"concept's experts in two languages is {value} ({scale}).{before} Why no claim is made: "
+        f"concept's experts in two languages is {value} ({scale}).{before}",
+        "not_found",
     )
-    text += "; ".join(claimed.against) + "."
     high = curve(main, "corrected_high")[-1]
-    if isfinite(high):
-        text += f" What sharing there may be ends, by this interval, at {number(high)}."
-    yield Finding(text, "not_found")
+    bound = f" Sharing above {number(high)} lies outside the interval." if isfinite(high) else ""
+    against = "; ".join(claimed.against)
+    yield Finding(f"Why no sharing is claimed: {against}.{bound}", "not_found")
 
 
 def _basis(results: Results) -> Iterator[Finding]:
     if "basis" in results:
         basis = demand(results, "basis")
         words = f"neurons minus rotated basis {with_interval(basis, 'value', -1)}"
-        if _units(results) == "neurons":
+        if claimed_units(results) == "neurons":
             shared = "summary" in results and claim(results).holds
             yield Finding(
                 f"The neuron basis matters: at {step_names(basis)[-1]} neurons overlap more than "
@@ -175,7 +129,8 @@ def _basis(results: Results) -> Iterator[Finding]:
             )
     elif "summary" in results:
         yield Finding(
-            "No rotated basis was traced, so this report speaks of directions, not of neurons.",
+            "Neurons were not set against a rotated basis, so this report speaks of directions, "
+            "not of neurons.",
             "note",
         )
 
@@ -194,8 +149,8 @@ def _numbers(results: Results) -> Iterator[Finding]:
     )
     if summary.sizes.get("k", 1) > 1:
         at_k = (
-            f"{number(value)} at k = {count(float(k))}"
-            for k, value in zip(summary["k"].values, _at_last(summary, "excess"), strict=True)
+            f"{number(value)} at {named_k(k)}"
+            for k, value in zip(summary["k"].values, at_last(summary, "excess"), strict=True)
         )
         text += f". Excess by size of the sets: {', '.join(at_k)}"
     yield Finding(text + ".", "note")
@@ -204,9 +159,7 @@ def _numbers(results: Results) -> Iterator[Finding]:
 def _baselines(results: Results) -> Iterator[Finding]:
     named = NULLS | {"summary_rotated": "the rotated basis"}
     said = [
-        f"{words} {with_interval(headline(results, name), 'corrected', -1)}"
-        for name, words in named.items()
-        if name in results
+        f"{words} {null_value(results, name)}" for name, words in named.items() if name in results
     ]
     if said:
         text = f"Corrected overlap elsewhere, where chance is 0: {'; '.join(said)}."
@@ -303,17 +256,10 @@ def _loss(results: Results) -> Iterator[Finding]:
     found = demand(results, "loss")
     mean, names = curve(found, "value"), step_names(found)
     start = f" from {number(mean[0], 2)} at {names[0]}" if len(names) > 1 else ""
-    yield Finding(
-        f"Loss is {number(mean[-1], 2)} nats a token at {names[-1]}{start}; the uniform guess "
-        f"costs {number(level(found), 2)}.",
-        "note",
-    )
+    guess = f"; the uniform guess costs {number(level(found), 2)}" if isfinite(level(found)) else ""
+    text = f"Loss is {number(mean[-1], 2)} nats a token at {names[-1]}{start}{guess}."
+    yield Finding(text, "note")
 
 
 def _last(dataset: xr.Dataset, name: str) -> str:
     return number(curve(dataset, name)[-1])
-
-
-def _at_last(summary: xr.Dataset, name: str) -> list[float]:
-    """A variable at the last checkpoint, one number for every k."""
-    return [float(curve(summary.isel(k=at), name)[-1]) for at in range(summary.sizes["k"])]

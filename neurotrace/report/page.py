@@ -1,0 +1,284 @@
+"""The report: results and their provenance become one dict, the dict becomes one HTML file.
+
+The file stands alone (styles and figures inside, nothing is fetched) and holds no time, host or
+machine path: the same results give the same bytes.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from math import isfinite
+from pathlib import Path, PurePath
+from typing import Any, TypedDict
+
+from neurotrace.report import tables
+from neurotrace.report.canvas import svg
+from neurotrace.report.gallery import GALLERY
+from neurotrace.report.glossary import GLOSSARY
+from neurotrace.report.reading import (
+    Results,
+    attribute,
+    count,
+    curve,
+    demand,
+    experts_named,
+    headline,
+    level,
+    mean_of,
+    number,
+    other_languages,
+    own_language,
+    step_names,
+    with_interval,
+)
+from neurotrace.report.words import Finding, findings
+
+FILE = "report.html"
+WORDS = {"found": "found", "not_found": "not found", "warning": "warning", "note": "note"}
+ANALYSES = {
+    "summary": "Overlap of experts between languages",
+    "summary_rotated": "The same in a rotated basis",
+    "basis": "Neurons minus rotated basis",
+    "summary_twin": "The re-initialised twin",
+    "summary_layers": "Overlap by layer",
+    "summary_deranged": "Deranged labels",
+    "summary_pseudo": "Pseudo-concepts",
+    "expertise": "Average precision of the best neurons",
+    "top_neurons": "Table of top neurons",
+    "concept_neurons": "Concept neurons in one, two or all languages",
+    "language_neurons": "Language neurons",
+    "language_id": "Language identification by layer",
+    "retrieval": "Retrieval of translations",
+    "loss": "Loss",
+}
+PLACES = ("source", "out", "folder", "concepts", "twin", "checkpoints")
+ABSOLUTE = re.compile(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[\\/](?:[^\s\\/'\",;]+[\\/])*([^\s\\/'\",;]+)")
+
+
+class Provenance(TypedDict, total=False):
+    """Where results come from; whatever is absent is left out of the page.
+
+    ``config`` and ``versions`` map names to values; ``concepts`` has name, sentences, concepts,
+    languages, digest; ``checkpoints`` is a DataFrame or rows with step, stage, tokens,
+    weight_hash, label. Of every path only the last name is shown.
+    """
+
+    model: str
+    source: str | Path
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    concepts: Mapping[str, Any]
+    checkpoints: Any
+    notes: Sequence[str]
+
+
+def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
+    """Everything the page shows, as plain strings, lists and dicts; figures as SVG text.
+
+    Parameters
+    ----------
+    results
+        One Dataset for each analysis; those that are absent are named in the page.
+    provenance
+        Configuration, versions, concept set, checkpoints and notes of the run.
+
+    Raises
+    ------
+    ValueError
+        Where a Dataset has no ``chance``.
+    """
+    said = [_dressed(finding) for finding in findings(results)]
+    found = {
+        "title": _without_folders(provenance.get("model") or "A traced model"),
+        "facts": _facts(results, provenance),
+        "answer": said[0] if said else None,
+        "tiles": _tiles(results),
+        "findings": said[1:],
+        "axis": "Steps stand on a log axis, with step 0 drawn at half of the first positive step. "
+        "One colour means one thing in every figure: blue for neurons, orange for the rotated "
+        "basis, violet for the twin, dotted grey for chance.",
+        "figures": _figures(results),
+        "numbers": tables.numbers(results),
+        "neurons": tables.neurons(results),
+        "checkpoints": tables.checkpoints(provenance.get("checkpoints")),
+        "provenance": _provenance(provenance),
+        "absent": [f"{words} ({name})." for name, words in ANALYSES.items() if name not in results],
+        "notes": [_without_folders(note) for note in provenance.get("notes", ())],
+        "glossary": [term._asdict() for term in GLOSSARY],
+        "citation": _citation(provenance),
+    }
+    return found | {"sections": _sections(found)}
+
+
+def page(results: Results, provenance: Provenance) -> str:
+    """The report as one self-contained HTML text; every text in it is escaped."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    here = resources.files("neurotrace.report")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(here.joinpath("page.html.j2").read_text("utf-8"))
+    found = summary(results, provenance)
+    # styles and figures are ours, and matplotlib has escaped the text within the figures
+    drawn = [figure | {"svg": Markup(figure["svg"])} for figure in found["figures"]]
+    styles = Markup(here.joinpath("page.css").read_text("utf-8"))
+    return template.render(found | {"figures": drawn, "css": styles}) + "\n"
+
+
+def write(run_folder: str | Path, results: Results, provenance: Provenance) -> Path:
+    """Write RUN/report.html under a temporary name, then give it its own: it is whole or absent."""
+    file = Path(run_folder) / FILE
+    text = page(results, provenance)
+    partial = file.with_name(f"{FILE}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, file)  # noqa: PTH105 - atomic on every system
+    finally:
+        partial.unlink(missing_ok=True)
+    return file
+
+
+def _dressed(finding: Finding) -> dict[str, str]:
+    return {"kind": finding.kind, "word": WORDS[finding.kind], "text": finding.text}
+
+
+def _facts(results: Results, provenance: Provenance) -> list[str]:
+    series = max(results.values(), key=lambda d: d.sizes.get("step", 0), default=None)
+    facts = []
+    if series is not None and "step" in series.dims:
+        names = step_names(series)
+        many = f"{len(names)} checkpoints, {names[0]} to {names[-1]}"
+        facts.append(many if len(names) > 1 else f"one checkpoint, {names[0]}")
+    langs = next((d["lang_a"].values for d in results.values() if "lang_a" in d.coords), ())
+    if len(langs):
+        named = ", ".join(str(lang) for lang in langs) if len(langs) <= 8 else ""
+        facts.append(f"{len(langs)} languages{f' ({named})' if named else ''}")
+    concepts = provenance.get("concepts", {})
+    for key, word in (("concepts", "concepts"), ("sentences", "sentences")):
+        value = concepts.get(key)
+        if value is not None:
+            size = value if isinstance(value, int) else len(value)
+            facts.append(f"{count(size)} {word}")
+    return [*facts, *([experts_named(results)] if experts_named(results) else [])]
+
+
+def _tiles(results: Results) -> list[dict[str, str]]:
+    """The few numbers that stand large at the top, each with what it is to be held against."""
+    tiles = []
+
+    def tile(name: str, value: float, beside: str, digits: int = 3) -> None:
+        if isfinite(value):
+            tiles.append({"name": name, "value": number(value, digits), "beside": beside})
+
+    if "summary" in results:
+        main = headline(results)
+        span = with_interval(main, "corrected", -1).partition(" ")[2]
+        tile("corrected overlap", curve(main, "corrected")[-1], _beside(span, "chance 0"))
+    if "basis" in results:
+        basis = demand(results, "basis")
+        span = with_interval(basis, "value", -1).partition(" ")[2]
+        tile("neurons minus rotated basis", curve(basis, "value")[-1], _beside(span, "none 0"))
+    if "expertise" in results:
+        found = demand(results, "expertise")
+        n, chance = found.sizes["step"], f"chance {number(level(found))}"
+        twin = ""
+        if "expertise_twin" in results:
+            own = mean_of(own_language(demand(results, "expertise_twin")), 1)
+            twin = f"twin {number(own[0], 2)}"
+        own_ap, other_ap = (mean_of(f(found), n)[-1] for f in (own_language, other_languages))
+        tile("AP, own language", own_ap, _beside(chance, twin), 2)
+        tile("AP, other languages", other_ap, chance, 2)
+    if "loss" in results:
+        found = demand(results, "loss")
+        guess = level(found)
+        beside = f"uniform guess {number(guess, 2)}" if isfinite(guess) else ""
+        tile("loss, nats a token", curve(found, "value")[-1], beside, 2)
+    return tiles
+
+
+def _figures(results: Results) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": plot.name,
+            "svg": svg(plot.draw(results), salt=f"neurotrace-{plot.name}", alt=plot.shows),
+            "shows": plot.shows,
+            "reading": plot.reading,
+            "path": attribute(results[plot.needs], "path") or "",
+            "wide": plot.wide,
+        }
+        for plot in GALLERY
+        if plot.needs in results
+    ]
+
+
+def _beside(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _provenance(provenance: Provenance) -> list[dict[str, Any]]:
+    """Blocks of (name, value) texts: concept set, configuration, versions."""
+    blocks = [
+        ("Model and sentences", _pairs({"source": provenance.get("source")})
+         + _pairs(provenance.get("concepts", {})), False),
+        ("Configuration", _pairs(provenance.get("config", {})), True),
+        ("Versions", _pairs(provenance.get("versions", {})), False),
+    ]  # fmt: skip
+    return [
+        {"name": name, "entries": entries, "code": code}
+        for name, entries, code in blocks
+        if entries
+    ]
+
+
+def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(key, _text(key, value)) for key, value in values.items() if value not in (None, "")]
+
+
+def _text(key: str, value: Any) -> str:
+    """A value in print; of a place only its own name, since the rest is about the machine."""
+    if isinstance(value, PurePath) or (key in PLACES and isinstance(value, str)):
+        return PurePath(str(value).replace("\\", "/")).name or "."
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {_text(name, inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_text("", inner) for inner in value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return _without_folders(str(value))
+
+
+def _without_folders(text: str) -> str:
+    """Absolute paths within a text, shortened to their last name.
+
+    >>> _without_folders("twin of /home/me/runs/lab, read at mlp.hook_post/max")
+    'twin of lab, read at mlp.hook_post/max'
+    """
+    return ABSOLUTE.sub(r"\1", text)
+
+
+def _citation(provenance: Provenance) -> str:
+    version = provenance.get("versions", {}).get("neurotrace", "")
+    digest = str(provenance.get("concepts", {}).get("digest", ""))[:12]
+    return (
+        f"To cite a number from this page, name neurotrace{f' {version}' if version else ''}, the "
+        f"model, the checkpoint, the path it was read at"
+        f"{f', the concept set (digest {digest})' if digest else ''}, and the chance level and "
+        "interval that stand beside it."
+    )
+
+
+def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    present = {
+        "findings": ("Findings", True),
+        "figures": ("Trajectories", bool(found["figures"])),
+        "numbers": ("Headline numbers", bool(found["numbers"]["rows"])),
+        "neurons": ("Top neurons", bool(found["neurons"]["concepts"])),
+        "checkpoints": ("Checkpoints", bool(found["checkpoints"]["rows"])),
+        "provenance": ("Provenance", True),
+        "definitions": ("Definitions", True),
+    }
+    return [(anchor, name) for anchor, (name, there) in present.items() if there]

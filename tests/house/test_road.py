@@ -1,0 +1,170 @@
+"""The road from checkpoints to a report: whole, repeatable, resumable, and clear when refused."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from neurotrace import lab, trajectories
+from neurotrace.store import ActivationStore
+from neurotrace.trace import main
+
+
+def corrected(run) -> xr.DataArray:
+    summary = trajectories.read(run)["summary"]
+    return summary["corrected"].sel(k=summary.attrs["main_k"])
+
+
+def test_the_road_ends_in_results_and_one_self_contained_page(tiny_run):
+    results = trajectories.read(tiny_run)
+    assert {"overlap", "summary", "summary_twin", "basis", "expertise", "loss"} <= set(results)
+    page = (tiny_run / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 8
+    assert 'src="http' not in page
+    with h5py.File(tiny_run / "results.h5") as file:
+        assert file["summary/corrected"].shape == (12, 3)
+
+
+def test_every_result_has_its_chance_level(tiny_run):
+    for name, result in trajectories.read(tiny_run).items():
+        assert any("chance" in str(variable) for variable in result.variables), name
+
+
+def test_sharing_is_found_in_tiny_and_not_in_its_control(tiny_run, tmp_path):
+    assert float(corrected(tiny_run)[-1]) > 0.12
+    assert abs(float(corrected(tiny_run)[0])) < 0.05
+    control = lab.pretrain("control", out=tmp_path / "control", seed=0, steps=256)
+    out = tmp_path / "run"
+    rest = ["--checkpoints", "256", "--analyses", "overlap", "--rotations", "0"]
+    assert main(["--source", str(control), "--out", str(out), *rest]) == 0
+    assert abs(float(corrected(out)[-1])) < 0.05
+
+
+def test_a_finished_run_is_left_alone(tiny_lab, tiny_run):
+    before = {file: file.stat().st_mtime_ns for file in tiny_run.iterdir()}
+    assert main(["--source", str(tiny_lab), "--out", str(tiny_run)]) == 0
+    assert {file: file.stat().st_mtime_ns for file in tiny_run.iterdir()} == before
+
+
+def test_lost_results_are_computed_again_to_the_same_values(tiny_lab, tiny_run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run, copy)
+    (copy / "results.h5").unlink()
+    (copy / "0003_step4.h5").unlink()
+    assert main(["--source", str(tiny_lab), "--out", str(copy)]) == 0
+    again, before = trajectories.read(copy), trajectories.read(tiny_run)
+    assert list(again) == list(before)
+    for name, result in before.items():
+        xr.testing.assert_identical(again[name], result)
+    assert (copy / "report.html").read_bytes() == (tiny_run / "report.html").read_bytes()
+
+
+def test_no_file_tells_a_machine_or_a_time(tiny_lab, tiny_run):
+    for file in tiny_run.iterdir():
+        if file.name == "trace.json":
+            continue  # the source, as the user typed it
+        content = file.read_bytes()
+        assert str(tiny_lab.parent).encode() not in content, file.name
+        assert str(tiny_run.parent).encode() not in content, file.name
+
+
+def test_plain_hooks_and_the_bridge_agree(tiny_lab, tiny_run, tmp_path):
+    options = ["--backend", "plain", "--checkpoints", "256", "--analyses", "overlap"]
+    assert main(["--source", str(tiny_lab), "--out", str(tmp_path), *options]) == 0
+    plain, bridge = ActivationStore.open(tmp_path), ActivationStore.open(tiny_run)
+    for layer in plain.layers:
+        np.testing.assert_allclose(
+            plain.read(256, layer).values.astype("f4"),
+            bridge.read(256, layer).values.astype("f4"),
+            atol=2e-3,
+        )
+    assert plain.header(256)["backend"] == "plain"
+
+
+def test_a_saved_configuration_is_read_back(tiny_run, tmp_path, capsys):
+    config = str(tiny_run / "trace.json")
+    assert main(["--config", config, "--out", str(tmp_path / "x"), "--dry-run"]) == 0
+    assert "12 checkpoints, step0 to step256" in capsys.readouterr().out
+    assert not (tmp_path / "x").exists()
+    (tmp_path / "bad.json").write_text(json.dumps({"config": {"cellar": 1}}))
+    assert main(["--config", str(tmp_path / "bad.json"), "--out", "x"]) == 2
+    assert "got settings cellar; valid are allow_equal" in capsys.readouterr().err
+
+
+def test_without_arguments_it_says_what_it_can_do(capsys):
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert "python -m neurotrace.lab --preset default --seed 0 --out runs/lab" in out
+    assert "python -m neurotrace.trace --source runs/lab --out runs/trace" in out
+
+
+@pytest.fixture
+def few(tiny_lab, tmp_path):
+    """Two of the lab's checkpoints, to be spoilt."""
+    source = tmp_path / "few"
+    source.mkdir()
+    for name in ("step-000000", "step-000256"):
+        shutil.copytree(tiny_lab / name, source / name)
+    shutil.copy(tiny_lab / "concepts.jsonl", source)
+    return source
+
+
+def refused(capsys, *arguments) -> str:
+    assert main([str(argument) for argument in arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 or lines[0].startswith("step"), lines
+    return lines[-1]
+
+
+def test_a_folder_begun_with_other_settings_is_refused(tiny_lab, tiny_run, capsys):
+    line = refused(capsys, "--source", tiny_lab, "--out", tiny_run, "--splits", "7")
+    assert "begun with another trace: splits (was 20, now 7)" in line
+
+
+def test_other_concepts_in_the_same_folder_are_refused(tiny_lab, tiny_run, tmp_path, capsys):
+    other = tmp_path / "other.jsonl"
+    text = (tiny_lab / "concepts.jsonl").read_text(encoding="utf-8")
+    other.write_text(text.replace(" .", " ?", 1), encoding="utf-8")
+    rest = ["--source", tiny_lab, "--out", tiny_run, "--concepts", other]
+    assert "concepts_digest (was" in refused(capsys, *rest)
+
+
+def test_spoilt_checkpoints_are_refused_by_name(few, tmp_path, capsys):
+    out = tmp_path / "out"
+    weights = few / "step-000256" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:5000])
+    assert "step-000256/model.safetensors: got 5000 bytes" in refused(
+        capsys, "--source", few, "--out", out
+    )
+    weights.unlink()
+    assert "step-000256: got a checkpoint folder without weights" in refused(
+        capsys, "--source", few, "--out", out
+    )
+    weights.write_bytes((few / "step-000000" / "model.safetensors").read_bytes())
+    assert "step0 and step256 have equal weights" in refused(capsys, "--source", few, "--out", out)
+
+
+def test_checkpoints_of_other_shapes_are_refused(few, tmp_path, capsys):
+    config = few / "step-000256" / "config.json"
+    shape = json.loads(config.read_text()) | {"intermediate_size": 128}
+    config.write_text(json.dumps(shape))
+    line = refused(capsys, "--source", few, "--out", tmp_path / "out")
+    assert "step256" in line
+    assert "128" in line
+
+
+def test_too_few_groups_for_two_halves_are_refused(few, tmp_path, capsys):
+    lines = (few / "concepts.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if '"topic00-' not in line or '"topic00-00"' in line]
+    (few / "concepts.jsonl").write_text("\n".join(kept), encoding="utf-8")
+    line = refused(capsys, "--source", few, "--out", tmp_path / "out")
+    assert "got 1 sentence groups for concept 'topic00'; expected at least 4" in line
+
+
+def test_a_language_the_set_lacks_is_refused(few, tmp_path, capsys):
+    rest = ["--languages", "fra_Latn", "--source", few, "--out", tmp_path / "out"]
+    assert "got language fra_Latn; the set has qaa_Latn" in refused(capsys, *rest)

@@ -1,0 +1,92 @@
+"""A small file's worth of rows, planted without any model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neurotrace.store import CheckpointWriter
+from neurotrace.store.layout import Key, holds_tokens, token_rows
+
+ARRAYS = {
+    ("mlp.hook_post/max", 0): (40, "float16"),
+    ("mlp.hook_post/max", 1): (40, "float16"),
+    ("hook_resid_post/tokens", 0): (16, "float32"),
+    ("hook_resid_post/tokens", 1): (16, "float32"),
+    ("embed/mean", None): (16, "float32"),
+}
+
+
+@dataclass
+class Planted:
+    """Rows for every dataset, and how to write them."""
+
+    n_examples: int = 600
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(self.seed)
+        rows = np.arange(self.n_examples)
+        self.examples = pd.DataFrame(
+            {
+                "group": [f"g{row // 2}" for row in rows],
+                "lang": np.where(rows % 2, "bbb_Cyrl", "aaa_Latn"),
+                "n_tokens": rng.integers(3, 9, size=self.n_examples),
+            }
+        )
+        self.labels = rng.integers(-1, 2, size=(self.n_examples, 3)).astype(np.int8)
+        example = np.sort(rng.choice(rows[rows % 300 < 200], size=70))
+        self.tokens = pd.DataFrame(
+            {
+                "example": example,
+                "position": rng.integers(1, 9, size=70),
+                "id": rng.integers(4, 99, size=70),
+                "word": [f"слово{number}" for number in range(70)],
+                "lang": self.examples["lang"].to_numpy()[example],
+                "kind": "whole",
+            }
+        )
+        self.values = {
+            key: rng.standard_normal(
+                (70 if holds_tokens(key[0]) else self.n_examples, width)
+            ).astype(np.float32)
+            for key, (width, _) in ARRAYS.items()
+        }
+
+    def open(self, file: Path, **changes: Any) -> CheckpointWriter:
+        options = {
+            "header": {"model": "planted", "step": 16, "bos": "default", "tokens": None},
+            "examples": self.examples,
+            "labels": self.labels,
+            "concepts": ["heat", "river", "war"],
+            "arrays": ARRAYS,
+            "tokens": self.tokens,
+        }
+        return CheckpointWriter.open(file, **{**options, **changes})
+
+    def slab(self, start: int) -> dict[Key, np.ndarray]:
+        stop = min(start + 256, self.n_examples)
+        of_tokens = token_rows(self.tokens, start, stop)
+        return {
+            key: x[of_tokens] if holds_tokens(key[0]) else x[start:stop]
+            for key, x in self.values.items()
+        }
+
+    def write(self, file: Path, **changes: Any) -> Path:
+        with self.open(file, **changes) as writer:
+            for start in range(writer.n_done, self.n_examples, 256):
+                writer.write(start, self.slab(start))
+            return writer.finish()
+
+
+@pytest.fixture
+def planted() -> Planted:
+    return Planted()
+
+
+@pytest.fixture(scope="session")
+def make_planted() -> type[Planted]:
+    return Planted
