@@ -88,14 +88,12 @@ class Reporter:
 
     def _say(self, what: str) -> None:
         self._said = time.monotonic()
-        left = (self._n_checkpoints - self._number) * self._n_examples - self._here
-        seconds = f", {left / self._speed():,.0f} s left" if self._captured and left else ""
-        self._console.print(
-            f"{self._label} ({self._number} of {self._n_checkpoints} checkpoints) {what}, "
-            f"{self._speed():,.0f} sentences/s{seconds}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        parts = [f"{self._label}: {what}", f"{self._number} of {self._n_checkpoints} checkpoints"]
+        if self._captured:
+            left = (self._n_checkpoints - self._number) * self._n_examples - self._here
+            parts.append(f"{self._speed():,.0f} sentences/s")
+            parts.append(f"{left / self._speed():,.0f} s left")
+        self._console.print(", ".join(parts), highlight=False, soft_wrap=True)
 
     def _speed(self) -> float:
         return self._captured / max(time.monotonic() - self._begun, 1e-6)

@@ -1,8 +1,6 @@
 """Capture a series: every sentence once through every checkpoint, one file a checkpoint."""
 
-import errno
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import torch
 
 from neurotrace.capture import loading
 from neurotrace.capture.collect import Rotations, collect, rotations_of
+from neurotrace.capture.folder import file_name, settle
 from neurotrace.capture.job import Job, prepare, refuse_other_tokenizer
 from neurotrace.capture.loss import nats
 from neurotrace.capture.models import hook
@@ -20,10 +19,8 @@ from neurotrace.capture.progress import Reporter
 from neurotrace.checkpoints import Checkpoint, weight_hash
 from neurotrace.concepts import ConceptSet
 from neurotrace.runner import map_each
-from neurotrace.store import ActivationStore, CheckpointWriter, StoreFull, StoreMismatch
+from neurotrace.store import ActivationStore, CheckpointWriter
 from neurotrace.store.match import TWIN, is_finished
-
-CONCEPTS = "concepts.jsonl"
 
 
 def run(
@@ -114,7 +111,7 @@ def run(
     )
     out = Path(out)
     files = {checkpoint: out / file_name(n, checkpoint) for n, checkpoint in enumerate(series)}
-    _settle(job, out, files, twin=twin is not None)
+    settle(job, out, [*files.values(), *([out / TWIN] if twin is not None else [])])
     rotations = rotations_of(job.targets, job.widths, job.n_layers, device=device)
     seen: dict[str, str] = {}
     with Reporter(len(series) + (twin is not None), len(concepts), shown=progress) as reporter:
@@ -134,37 +131,6 @@ def run(
         if twin is not None:
             work.capture_twin(twin, out / TWIN)
     return ActivationStore.open(out)
-
-
-def file_name(index: int, checkpoint: Checkpoint) -> str:
-    """Name of a checkpoint's file; step alone would be no key, since some suites have stages."""
-    return f"{index:04d}_{checkpoint.label}.h5"
-
-
-def _settle(job: Job, out: Path, files: Mapping[Checkpoint, Path], *, twin: bool) -> None:
-    """Make the folder fit for this run, or refuse it, before any weights are read."""
-    names = {file.name for file in files.values()}
-    strange = sorted(f.name for f in out.glob("[0-9]*_*.h5") if f.name not in names)
-    if strange:
-        raise StoreMismatch(
-            f"{out.name} holds {strange[0]}, which is no part of this series; one folder is one run"
-        )
-    kept = out / CONCEPTS
-    if kept.exists() and ConceptSet.load(kept).digest != job.concepts.digest:
-        raise StoreMismatch(f"{out.name} was made with other concepts ({CONCEPTS} differs)")
-    # A partial file has its blocks already; what is not there yet must fit, all of it.
-    wanted = [*files.values(), *([out / TWIN] if twin else [])]
-    missing = [f for f in wanted if not f.exists() and not any(out.glob(f"{f.name}.*.partial"))]
-    out.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(out).free
-    if len(missing) * job.n_bytes > free:
-        raise StoreFull(
-            errno.ENOSPC,
-            f"the disk of {out.name} is too small: {len(missing) * job.n_bytes:,} bytes needed "
-            f"for {len(missing)} checkpoints, {free:,} free",
-        )
-    if not kept.exists():
-        job.concepts.to_jsonl(kept)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 import tyro
 
@@ -61,15 +62,15 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"interrupted; {again}", file=sys.stderr)
         return 130
-    print(_next(config, out))
+    print(_next(out))
     return 0
 
 
-def _next(config: LabConfig, out: Path) -> str:
+def _next(out: Path) -> str:
     """What to type now; a run on the user's texts has no sentences of its own to evaluate on."""
     concepts = "" if (out / "concepts.jsonl").is_file() else " --concepts FILE"
-    run = config.out.with_name(f"{config.out.name}-trace")
-    return f"next: python -m neurotrace.trace --source {out} --out {run}{concepts}"
+    source, run = quote(str(out)), quote(f"{out}-trace")
+    return f"next: python -m neurotrace.trace --source {source} --out {run}{concepts}"
 
 
 def _description() -> str:

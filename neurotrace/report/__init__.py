@@ -14,7 +14,7 @@ from neurotrace.report.layer_plots import (
     loss,
     retrieval,
 )
-from neurotrace.report.page import Provenance, page, summary, write
+from neurotrace.report.page import FILE, Provenance, page, summary, write
 from neurotrace.report.plots import (
     corrected_overlap,
     excess_per_k,
@@ -26,6 +26,7 @@ from neurotrace.report.terminal import terminal
 from neurotrace.report.words import Finding, findings
 
 __all__ = [
+    "FILE",
     "GALLERY",
     "Claim",
     "Finding",

@@ -61,6 +61,7 @@ RC: dict[Any, Any] = {
 HEIGHT, TOP, BOTTOM, LEFT = 3.8, 0.92, 0.52, 0.74  # inches
 WIDTH = {1: 6.2, 2: 12.6, 3: 12.6}  # of a figure, by its number of panels
 CHARACTER = 0.078  # width of a letter of a label; the leader before it takes two
+ROOM = (-0.12, 1.04)  # of the height of the axes: where a label may stand
 LABEL_GAP = 0.056  # of the height of the axes: a line of label text
 
 
@@ -162,7 +163,7 @@ class Panel:
         if self.undefined:
             what = ", ".join(name for name in self.undefined if name)
             self.ax.text(
-                -0.12, -0.235, f"undefined: {what}", transform=self.ax.transAxes, fontsize=7.5,
+                -0.12, -0.2, f"undefined: {what}", transform=self.ax.transAxes, fontsize=7.5,
                 color="#777777",
             )  # fmt: skip
         self.ends.sort(key=lambda end: end[0])
@@ -180,8 +181,8 @@ class Panel:
                 color=colour,
                 va="center",
                 annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6,
-                            "shrinkA": 1, "shrinkB": 0},
+                arrowprops={"arrowstyle": "-", "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 0,
+                            "color": colour, "linewidth": 0.6, "alpha": 0.6},
             )  # fmt: skip
 
 
@@ -263,13 +264,16 @@ def depth(at: int, n: int) -> str:
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """Ascending places at least ``gap`` apart, as near as can be to those wanted.
+    """Ascending places at least ``gap`` apart, as near as can be to those wanted, within ROOM.
 
-    Isotonic regression of ``wanted − i·gap`` by pooling neighbours that violate the order.
+    Isotonic regression of ``wanted − i·gap`` by pooling neighbours that violate the order; more
+    labels than there is room for stand closer.
 
     >>> [round(place, 3) for place in spread([0.1, 0.1, 0.9], 0.1)]
     [0.05, 0.15, 0.9]
     """
+    low, high = ROOM
+    gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
     pools: list[list[float]] = []  # sum, size
     for i, place in enumerate(wanted):
         pools.append([place - i * gap, 1])
@@ -278,7 +282,8 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
             pools[-1][0] += total
             pools[-1][1] += size
     flat = [total / size for total, size in pools for _ in range(int(size))]
-    return [place + i * gap for i, place in enumerate(flat)]
+    last = high - (len(flat) - 1) * gap
+    return [min(max(place, low), last) + i * gap for i, place in enumerate(flat)]
 
 
 @cache

@@ -157,8 +157,8 @@ def _still_rising(results: Results) -> Iterator[Doubt]:
     if named:
         yield (
             "warning",
-            f"Not finished at the last checkpoint: {' and '.join(named)} still moving. Final "
-            "values are those of this schedule, and half of a value that still rises comes early.",
+            f"Still moving at the last checkpoint: {' and '.join(named)}. A longer schedule would "
+            "end elsewhere; half of the final value is reached early on such a curve.",
         )
 
 

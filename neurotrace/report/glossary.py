@@ -89,7 +89,7 @@ GLOSSARY = (
     Term(
         "learned",
         "AP above the 99th percentile of the same layer of the twin; the column “twin” holds that "
-        "percentile.",
+        "percentile, and an AP above it is printed bold.",
     ),
     Term(
         "L2.N117",

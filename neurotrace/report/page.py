@@ -235,7 +235,9 @@ def _provenance(provenance: Provenance) -> list[dict[str, Any]]:
 
 
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(key, _text(key, value)) for key, value in values.items() if value not in (None, "")]
+    return [
+        (key, _text(key, value)) for key, value in values.items() if value not in (None, "", [], ())
+    ]
 
 
 def _text(key: str, value: Any) -> str:

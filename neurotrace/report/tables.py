@@ -103,8 +103,8 @@ def neurons(results: Results) -> Table:
             {"name": name, "best": best[name][1], "rows": block} for name, block in blocks.items()
         ],
         "lead": "Chosen on one half of the sentences; every figure is read on the other half. A "
-        "neuron is worth its name where its AP exceeds the twin's 99th percentile and its best "
-        "other concept stays low.",
+        "neuron is worth its name where its AP is learned (bold: above the 99th percentile of the "
+        "same layer of the twin) and its best other concept stays low.",
     }
 
 
@@ -152,7 +152,7 @@ def _checkpoint(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _neuron_row(row: Mapping[str, Any]) -> dict[str, str]:
+def _neuron_row(row: Mapping[str, Any]) -> dict[str, Any]:
     def shown(name: str) -> str:
         value = float(row.get(name, np.nan))
         return "–" if isnan(value) else number(value)
@@ -162,6 +162,7 @@ def _neuron_row(row: Mapping[str, Any]) -> dict[str, str]:
         "neuron": f"L{int(row['layer'])}.N{int(row['neuron'])}",
         "best_other_concept": str(row.get("best_other_concept", "")),
         "concepts_passed": count(float(row.get("concepts_passed", np.nan))),
+        "is_learned": bool(row["ap"] > row.get("learned", np.nan)),
     } | {
         name: shown(name)
         for name in ("ap", "auroc", "chance", "learned", "other_languages", "best_other_ap")

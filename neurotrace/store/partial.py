@@ -175,7 +175,7 @@ def naming_a_full_disk(file: Path, needed: int | None = None) -> Iterator[None]:
         full = getattr(error, "errno", None) in (errno.ENOSPC, quota)
         if not full and not any(f"errno = {code}," in str(error) for code in (errno.ENOSPC, quota)):
             raise
-        raise StoreFull(errno.ENOSPC, _full(file, needed)) from None
+        raise StoreFull(_full(file, needed)) from None
 
 
 def _full(file: Path, needed: int | None) -> str:
@@ -186,7 +186,7 @@ def _full(file: Path, needed: int | None) -> str:
 
 def _refuse_small_disk(file: Path, needed: int) -> None:
     if shutil.disk_usage(file.parent).free < needed:
-        raise StoreFull(errno.ENOSPC, _full(file, needed))
+        raise StoreFull(_full(file, needed))
 
 
 def _fill(h5: h5py.File, plan: Plan) -> None:

@@ -179,3 +179,11 @@ class Evil:
 
     def __reduce__(self) -> tuple:
         return Path.touch, (self.target,)
+
+
+def test_a_checkpoint_without_a_tokenizer_is_refused_in_one_line(
+    tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    tiny.model("gpt_neox").save_pretrained(tmp_path / "step16")
+    with pytest.raises(BrokenCheckpoint, match=r"^step16: no tokenizer \([^\n]*\)$"):
+        load_model(tmp_path / "step16")

@@ -6,6 +6,8 @@ import pytest
 import xarray as xr
 from report.invented import invented, minimal, provenance
 
+from neurotrace import report
+
 Results = dict[str, xr.Dataset]
 Make = Callable[..., Results]
 
@@ -33,3 +35,8 @@ def single() -> Results:
 @pytest.fixture
 def origin() -> dict:
     return provenance()
+
+
+@pytest.fixture(scope="session")
+def default_page(default_like: Results) -> str:
+    return report.page(default_like, provenance())

@@ -19,10 +19,9 @@ def invented(
     n_layers: int = 4,
     n_concepts: int = 6,
     tokens: bool = True,
-    seed: int = 0,
 ) -> Results:
     """Results of a whole run; ``sharing`` is the corrected overlap at the end."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     steps_ = np.array(steps)
     grown = 1 / (1 + np.exp(-3.5 * (np.log(np.maximum(steps_, 0.5)) - np.log(170))))
     coords: dict = {"step": steps_, "stage": ("step", np.zeros(len(steps_), int))}
@@ -43,22 +42,18 @@ def invented(
             "value": value,
             "stratified": chance + 0.001 + noise(n, size=0.0003),
             "wrong_concept": wrong,
-            "same_half": value + noise(n, size=0.001),
             "rel": rel,
             "ceiling": rel + noise(n, size=0.002),
             "corrected": corrected,
         }
         columns["excess"] = value - np.maximum(columns["wrong_concept"], columns["stratified"])
-        result = {}
-        for name, column in columns.items():
-            half = 0.006 + 0.12 * np.abs(column - (chance if name in ("value",) else 0)) * (
-                name in ("value", "corrected", "excess")
-            )
-            result |= {
-                name: ("step", column),
-                f"{name}_low": ("step", column - half),
-                f"{name}_high": ("step", column + half),
-            }
+        half = 0.006 + 0.12 * np.abs(corrected)
+        ends = (("", 0), ("_low", -1), ("_high", 1))
+        result = {
+            name + end: ("step", column + side * half)
+            for name, column in columns.items()
+            for end, side in ends
+        }
         pairs = len(langs) * (len(langs) - 1) // 2
         data = xr.Dataset(result | {"valid_pairs": ("step", np.full(n, pairs)), "pairs": pairs})
         data = data.assign(chance=chance).assign_coords(at)
@@ -72,19 +67,12 @@ def invented(
     result["summary_deranged"] = summary(0, 51, coords, grown)
     result["summary_pseudo"] = summary(0.01, 51, coords, grown)
     per_layer = [summary(sharing * (1 - 0.12 * i), 13, coords, grown) for i in range(n_layers)]
-    result["summary_layers"] = xr.concat(per_layer, dim="layer").assign_coords(
-        layer=range(n_layers)
-    )
+    stacked = xr.concat(per_layer, dim="layer")
+    result["summary_layers"] = stacked.assign_coords(layer=range(n_layers))
     gap = min(basis, sharing) * grown
-    result["basis"] = xr.Dataset(
-        {
-            "value": ("step", gap),
-            "value_low": ("step", gap - 0.02),
-            "value_high": ("step", gap + 0.02),
-            "chance": 0.0,
-        },
-        coords,
-    )
+    ends = (("", 0), ("_low", -0.02), ("_high", 0.02))
+    bounds = {f"value{end}": ("step", gap + shift) for end, shift in ends}
+    result["basis"] = xr.Dataset(bounds | {"chance": 0.0}, coords)
     result |= _experts(rng, coords, one, grown, langs=langs, n_concepts=n_concepts, sharing=sharing)
     result |= _layers(rng, coords, one, grown, langs=langs, n_layers=n_layers, sharing=sharing)
     result["top_neurons"] = _table(rng, langs, n_concepts, n_layers, int(steps_[-1]))

@@ -29,10 +29,12 @@ def test_sharing_is_found_where_it_is_with_chance_interval_and_beginning(default
 
 
 def test_nothing_is_found_in_a_control(control_like):
-    first = findings(control_like)[0]
-    assert first.kind == "not_found"
+    first, second = findings(control_like)[:2]
+    assert first.kind == second.kind == "not_found"
     assert first.text.startswith("No sharing is found beyond the baselines")
-    assert "Sharing above" in first.text
+    assert second.text.startswith("Why no sharing is claimed: the corrected overlap, ")
+    high = float(control_like["summary"]["corrected_high"].sel(k=51)[-1])
+    assert f"Sharing above {high:.3f} lies outside the interval" in second.text
     assert not [f for f in findings(control_like) if f.kind == "found"]
 
 
@@ -129,8 +131,8 @@ def test_a_dip_is_seen_in_scores_layers_and_loss_too(default_like):
 
 
 def test_a_curve_still_rising_at_the_end_is_flagged(made):
-    assert "still moving" in said(made(steps=(0, 16, 64, 128, 256)), "warning")
-    assert "still moving" not in said(made())
+    assert "Still moving" in said(made(steps=(0, 16, 64, 128, 256)), "warning")
+    assert "Still moving" not in said(made())
 
 
 def test_a_silent_null_that_is_loud_is_a_warning(default_like):
