@@ -81,6 +81,7 @@ def prepare(config: TraceConfig) -> Road:
     if not config.source or not config.out:
         raise ValueError("got no --source or no --out; expected both (see --help)")
     source = Path(config.source)
+    _refuse_unfinished(source)
     series = select(find(source, pattern=config.pattern), config.checkpoints)
     own = source / "concepts.jsonl"
     if config.concepts is None and not own.is_file():
@@ -98,6 +99,12 @@ def prepare(config: TraceConfig) -> Road:
         twin if (twin / "config.json").is_file() else config.twin_seed,
         tuple(json.loads(shared.read_text())) if shared.is_file() else (),
     )
+
+
+def _refuse_unfinished(source: Path) -> None:
+    lab = source / "lab.json"
+    if lab.is_file() and not json.loads(lab.read_text(encoding="utf-8")).get("complete"):
+        raise ValueError(f"got {source.name}, a lab run that is not finished; its command goes on")
 
 
 def _refuse_few_groups(concepts: ConceptSet) -> None:

@@ -25,6 +25,7 @@ def places(sites: Sequence[str], n_layers: int) -> list[Place]:
 def sentences(model: Model) -> tuple[Tensor, Tensor]:
     """Ids and mask ``(2, 6)``, the second sentence shorter by two."""
     device = next(model.parameters()).device
+    # Any ids do; different ones at every place show sites that mix up axes.
     ids = (torch.arange(12, device=device).reshape(2, 6) * 7 + 3) % int(model.config.vocab_size)
     mask = torch.ones_like(ids)
     mask[1, 4:] = 0

@@ -56,6 +56,7 @@ class Collector:
         site, layer = place
         if self._batch is None:
             raise RuntimeError("a hook was called outside a batch")
+        # Left on the device; all places of a batch are looked at together when it is through.
         self._finite[place] = finite(x)
         turned: dict[int | None, Tensor] = {None: x}
         for target in targets:
@@ -107,22 +108,36 @@ def collect(
     """
     collector = Collector(job.targets, model.n_layers, rotations)
     with model.watch(collector.readers) as forward:
+
+        def run(numbers: NDArray[np.intp], drawn: pd.DataFrame | None) -> dict[Key, NDArray]:
+            batch = job.tokenized.batch(numbers, device=str(model.device), drawn=drawn)
+            values, good = collector.run(forward, batch)
+            _refuse_not_finite(good, numbers, label, job.concepts.frame)
+            advance(len(numbers))
+            # The only transfers: pooled rows, never token values.
+            return {key: x.cpu().numpy() for key, x in values.items()}
+
         for slab in job.slabs:
-            if slab.start < writer.n_done:
-                continue
-            of_slab = token_rows(job.drawn, slab.start, slab.stop)
-            rows = _room(job, slab, of_slab)
-            for numbers in slab.batches:
-                tokens = None if job.drawn is None else _drawn_of(job.drawn, of_slab, numbers)
-                batch = job.tokenized.batch(numbers, device=str(model.device), drawn=tokens)
-                values, good = collector.run(forward, batch)
-                _refuse_not_finite(good, numbers, label, job.concepts.frame)
-                for key, x in values.items():
-                    index = numbers if tokens is None or not holds_tokens(key[0]) else tokens.index
-                    first = of_slab.start if holds_tokens(key[0]) else slab.start
-                    rows[key][np.asarray(index) - first] = x.cpu().numpy()
-                advance(len(numbers))
-            writer.write(slab.start, rows)
+            if slab.start >= writer.n_done:
+                writer.write(slab.start, _rows(job, slab, run))
+
+
+def _rows(
+    job: Job,
+    slab: Slab,
+    run: Callable[[NDArray[np.intp], pd.DataFrame | None], dict[Key, NDArray]],
+) -> dict[Key, NDArray[np.float32]]:
+    """Rows of a slab for every dataset, batch by batch, each batch back in set order."""
+    of_slab = token_rows(job.drawn, slab.start, slab.stop)
+    rows = _room(job, slab, of_slab)
+    for numbers in slab.batches:
+        drawn = None if job.drawn is None else _drawn_of(job.drawn, of_slab, numbers)
+        for key, values in run(numbers, drawn).items():
+            if drawn is not None and holds_tokens(key[0]):
+                rows[key][drawn.index.to_numpy() - of_slab.start] = values
+            else:
+                rows[key][numbers - slab.start] = values
+    return rows
 
 
 def _room(job: Job, slab: Slab, of_slab: slice) -> dict[Key, NDArray[np.float32]]:
@@ -153,5 +168,5 @@ def _refuse_not_finite(
     where = site if layer is None else f"layer {layer}, {site}"
     raise ValueError(
         f"{label}, {where}, {sentence['lang']} group {sentence['group']!r}: got NaN or infinity "
-        f"for {sentence['text']!r:.60}; the weights of this checkpoint are damaged"
+        f"for {sentence['text']!r:.60}; its weights are damaged, or compute_dtype is too narrow"
     )

@@ -14,9 +14,9 @@ from neurotrace.capture import loading
 from neurotrace.capture.batches import Slab, plan_batches
 from neurotrace.capture.loss import sample
 from neurotrace.capture.models import BACKENDS
-from neurotrace.capture.plain import family_of
+from neurotrace.capture.plain import UnsupportedModel, family_of
 from neurotrace.capture.sites import NEURON_SITES, Target, parse_all
-from neurotrace.capture.tokens import Tokenized, draw, tokenize, tokenizer_hash
+from neurotrace.capture.tokens import BOS, Tokenized, draw, tokenize, tokenizer_hash
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 from neurotrace.store import StoreMismatch
@@ -25,6 +25,41 @@ from neurotrace.store.layout import Key, Spec, bytes_needed
 DTYPES = ("float16", "float32")
 MOST_EXCLUDED = 8192  # ids: they are kept as an attribute, of which HDF5 allows 64 kB
 PACKAGES = ("numpy", "torch", "transformers", "transformer-lens", "tokenizers", "h5py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run captures, whatever it captures; explained in :func:`neurotrace.capture.run`.
+
+    Raises
+    ------
+    ValueError
+        For a value that is refused, naming the valid ones.
+    """
+
+    what: Sequence[str]
+    dtype: str
+    bos: str
+    device: str
+    compute_dtype: str
+    batch_tokens: int
+    backend: str
+    tokens_per_language: int
+    loss_sentences: int
+    exclude_ids: Sequence[int]
+    trust_remote_code: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        parse_all(self.what)
+        loading.torch_dtype(self.compute_dtype, self.device)
+        for name, valid in (("dtype", DTYPES), ("backend", BACKENDS), ("bos", BOS)):
+            if getattr(self, name) not in valid:
+                got = getattr(self, name)
+                raise ValueError(f"got {name} {got!r}; valid are {', '.join(valid)}")
+        if len(self.exclude_ids) > MOST_EXCLUDED:
+            got = len(self.exclude_ids)
+            raise ValueError(f"got {got} exclude_ids; expected at most {MOST_EXCLUDED}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +88,7 @@ class Job:
     loss: pd.DataFrame | None
     widths: Mapping[str, int]
     n_layers: int
-    dtype: str
-    device: str
-    compute_dtype: str
-    backend: str
-    trust_remote_code: bool
+    options: Options
     header: Mapping[str, Any]
 
     @property
@@ -69,7 +100,7 @@ class Job:
     def arrays(self) -> dict[Key, Spec]:
         """Every dataset of a file."""
         return {
-            (str(target), layer): (self.widths[target.site], target.dtype(self.dtype))
+            (str(target), layer): (self.widths[target.site], target.dtype(self.options.dtype))
             for target in self.targets
             for layer in target.layers(self.n_layers)
         }
@@ -95,92 +126,91 @@ class Job:
         )
 
 
-def prepare(
-    series: Sequence[Checkpoint],
-    concepts: ConceptSet,
-    *,
-    what: Sequence[str],
-    dtype: str,
-    bos: str,
-    device: str,
-    compute_dtype: str,
-    batch_tokens: int,
-    backend: str,
-    tokens_per_language: int,
-    loss_sentences: int,
-    exclude_ids: Sequence[int],
-    trust_remote_code: bool,
-    seed: int,
-) -> Job:
-    """Check the arguments of a run against series and sentences, and plan it.
+def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options) -> Job:
+    """Check series and sentences against each other, and plan the run.
 
     Raises
     ------
     ValueError
-        For an empty series, checkpoints of different shapes, and whatever an argument or a
-        sentence is refused for.
+        For an empty or unordered series, checkpoints of different shapes, and sentences that the
+        model cannot hold, naming them.
     BrokenCheckpoint
         Naming a weight file that is missing or truncated, before anything is captured.
     """
-    targets = parse_all(what)
-    _refuse_arguments(series, dtype, backend, exclude_ids)
-    loading.torch_dtype(compute_dtype, device)
+    targets = parse_all(options.what)
+    _refuse_disorder(series)
     _refuse_other_shapes(series)
-    first = series[0].path
-    skeleton = loading.skeleton(first, trust_remote_code=trust_remote_code)
-    tokenizer = loading.load_tokenizer(first, trust_remote_code=trust_remote_code)
-    name = tokenizer_hash(tokenizer)
-    frame = concepts.frame
+    first, trust = series[0].path, options.trust_remote_code
+    skeleton = loading.skeleton(first, trust_remote_code=trust)
+    tokenizer = loading.load_tokenizer(first, trust_remote_code=trust)
+    # Before the first use: using a tokenizer changes its truncation, which is part of its state.
+    tokenizer_name = tokenizer_hash(tokenizer)
     tokenized = tokenize(
         tokenizer,
-        frame,
-        bos=bos,
-        exclude_ids=exclude_ids,
+        concepts.frame,
+        bos=options.bos,
+        exclude_ids=options.exclude_ids,
         max_length=_positions(skeleton.config),
     )
-    _refuse_unknown_ids(tokenized, int(skeleton.config.vocab_size), frame)
-    keeps_tokens = any(target.pooling == "tokens" for target in targets)
-    drawn = (
-        draw(tokenizer, tokenized, frame, per_language=tokens_per_language, seed=seed)
-        if keeps_tokens
-        else None
-    )
-    header = {
-        "concepts": concepts.digest,
-        "concept_set": concepts.name,
-        "tokenizer_hash": name,
-        "what": json.dumps([str(target) for target in targets]),
-        "dtype": dtype,
-        "compute_dtype": compute_dtype,
-        "backend": backend,
-        "bos": bos,
-        "bos_present": tokenized.bos_present,
-        "exclude_ids": np.array(sorted(set(exclude_ids)), dtype=np.int64),
-        "batch_tokens": batch_tokens,
-        "tokens_per_language": tokens_per_language if keeps_tokens else None,
-        "loss_sentences": loss_sentences,
-        "seed": seed,
-        "packages": json.dumps({p: importlib.metadata.version(p) for p in PACKAGES}),
-    }
+    _refuse_unknown_ids(tokenized, int(skeleton.config.vocab_size), concepts.frame)
     return Job(
         series=series,
         concepts=concepts,
         targets=targets,
         tokenized=tokenized,
-        drawn=drawn,
-        slabs=plan_batches(tokenized.lengths, batch_tokens),
-        loss=sample(tokenized, frame, per_language=loss_sentences, seed=seed)
-        if loss_sentences
-        else None,
+        drawn=_drawn(tokenizer, tokenized, concepts.frame, options),
+        slabs=plan_batches(tokenized.lengths, options.batch_tokens),
+        loss=_loss_sample(tokenized, concepts.frame, options),
         widths=_widths(skeleton, targets),
         n_layers=int(skeleton.config.num_hidden_layers),
-        dtype=dtype,
-        device=device,
-        compute_dtype=compute_dtype,
-        backend=backend,
-        trust_remote_code=trust_remote_code,
-        header=header,
+        options=options,
+        header={
+            "concepts": concepts.digest,
+            "concept_set": concepts.name,
+            "tokenizer_hash": tokenizer_name,
+            "vocab_size": int(skeleton.config.vocab_size),
+            "bos_present": tokenized.bos_present,
+            **_recorded(options),
+        },
     )
+
+
+def _drawn(
+    tokenizer: Any, tokenized: Tokenized, frame: pd.DataFrame, options: Options
+) -> pd.DataFrame | None:
+    if not _keeps_tokens(options):
+        return None
+    per_language = options.tokens_per_language
+    return draw(tokenizer, tokenized, frame, per_language=per_language, seed=options.seed)
+
+
+def _loss_sample(
+    tokenized: Tokenized, frame: pd.DataFrame, options: Options
+) -> pd.DataFrame | None:
+    if not options.loss_sentences:
+        return None
+    return sample(tokenized, frame, per_language=options.loss_sentences, seed=options.seed)
+
+
+def _keeps_tokens(options: Options) -> bool:
+    return any(target.pooling == "tokens" for target in parse_all(options.what))
+
+
+def _recorded(options: Options) -> dict[str, Any]:
+    """Options as root attributes; the device is no part of what was captured."""
+    return {
+        "what": json.dumps([str(target) for target in parse_all(options.what)]),
+        "dtype": options.dtype,
+        "compute_dtype": options.compute_dtype,
+        "backend": options.backend,
+        "bos": options.bos,
+        "exclude_ids": np.array(sorted(set(options.exclude_ids)), dtype=np.int64),
+        "batch_tokens": options.batch_tokens,
+        "tokens_per_language": options.tokens_per_language if _keeps_tokens(options) else None,
+        "loss_sentences": options.loss_sentences,
+        "seed": options.seed,
+        "packages": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+    }
 
 
 def refuse_other_tokenizer(job: Job, tokenizer: Any, label: str) -> None:
@@ -197,21 +227,26 @@ def refuse_other_tokenizer(job: Job, tokenizer: Any, label: str) -> None:
         )
 
 
-def _refuse_arguments(
-    series: Sequence[Checkpoint], dtype: str, backend: str, exclude_ids: Sequence[int]
-) -> None:
+def refuse_other_widths(job: Job, widths: Mapping[str, int], label: str) -> None:
+    """Refuse a model whose sites are not as wide as its modules promised.
+
+    Raises
+    ------
+    UnsupportedModel
+        Naming the site.
+    """
+    for site, width in job.widths.items():
+        if widths[site] != width:
+            raise UnsupportedModel(f"{label}: {site} is {widths[site]} wide; expected {width}")
+
+
+def _refuse_disorder(series: Sequence[Checkpoint]) -> None:
     if not series:
         raise ValueError("got no checkpoint; expected at least one")
     keys = [(checkpoint.stage, checkpoint.step) for checkpoint in series]
     if sorted(set(keys)) != keys:
         labels = ", ".join(checkpoint.label for checkpoint in series)
         raise ValueError(f"got checkpoints {labels}; expected each step once, in order")
-    if dtype not in DTYPES:
-        raise ValueError(f"got dtype {dtype!r}; valid are {', '.join(DTYPES)}")
-    if backend not in BACKENDS:
-        raise ValueError(f"got backend {backend!r}; valid are {', '.join(BACKENDS)}")
-    if len(exclude_ids) > MOST_EXCLUDED:
-        raise ValueError(f"got {len(exclude_ids)} exclude_ids; expected at most {MOST_EXCLUDED}")
 
 
 def _refuse_other_shapes(series: Sequence[Checkpoint]) -> None:
@@ -254,6 +289,7 @@ def _widths(skeleton: Any, targets: Sequence[Target]) -> dict[str, int]:
     widths = dict.fromkeys(sites, hidden)
     if sites & set(NEURON_SITES):
         block = skeleton.base_model.get_submodule(f"{family.blocks}.0")
+        # The module, not the configuration: intermediate_size is absent or wrong in some families.
         down = block.get_submodule(family.down)
         widths |= dict.fromkeys(sites & set(NEURON_SITES), int(down.in_features))
     return widths

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,14 @@ from neurotrace.capture.plain import Model
 from neurotrace.checkpoints import BrokenCheckpoint
 from neurotrace.checkpoints.weights import weight_files
 
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.json",
+    "vocab.txt",
+)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -31,6 +40,7 @@ def load_weights(
     from transformers import AutoModelForCausalLM
 
     kind = torch_dtype(dtype, device)
+    # Read before transformers does, whose own errors for a damaged file span many lines.
     shapes(folder)
     loader: Any = AutoModelForCausalLM  # typed as if it always gave a model alone
     with _quiet():
@@ -43,7 +53,7 @@ def load_weights(
                 weights_only=True,
                 output_loading_info=True,
             )
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except (OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
             line = str(error).strip().splitlines()[0]
             raise BrokenCheckpoint(f"{folder.name}: not loadable ({line:.160})") from None
     missing = sorted(report["missing_keys"])
@@ -53,9 +63,20 @@ def load_weights(
 
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
-    """The tokenizer of a folder, as Hugging Face loads it."""
+    """The tokenizer of a folder, as Hugging Face loads it.
+
+    Raises
+    ------
+    BrokenCheckpoint
+        When the folder has none, or one that cannot be read.
+    """
     from transformers import AutoTokenizer
 
+    # Without any file transformers makes up a tokenizer that knows no word.
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise BrokenCheckpoint(
+            f"{folder.name}: no tokenizer (expected one of {', '.join(TOKENIZER_FILES)})"
+        )
     with _quiet():
         try:
             return AutoTokenizer.from_pretrained(
@@ -89,6 +110,7 @@ def reinitialized(folder: Path, *, seed: int, dtype: str = "float32", device: st
 
     config = load_config(folder)
     mixed = int(np.random.SeedSequence([seed, 2]).generate_state(1)[0])
+    # The caller's random state is left as it was.
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(mixed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
@@ -144,6 +166,7 @@ def torch_dtype(dtype: str, device: str) -> torch.dtype:
 
 def free(device: str) -> None:
     """Give the memory of the last model back before the next is loaded."""
+    # Wrapped modules point at each other in circles: counting references alone keeps them.
     gc.collect()
     if str(device).startswith("cuda"):
         torch.cuda.empty_cache()

@@ -36,6 +36,7 @@ def nats(model: HookedModel, tokenized: Tokenized, rows: NDArray[np.intp]) -> ND
     vocabulary = int(model.model.config.vocab_size)
     order = rows[np.argsort(tokenized.lengths[rows], kind="stable")]
     found: dict[int, float] = {}
+    # By length, as many as the logits allow: these dwarf everything else a small model holds.
     while len(order):
         padded = tokenized.lengths[order] * np.arange(1, len(order) + 1) * vocabulary
         size = max(1, int(np.searchsorted(padded, LOGITS, side="right")))

@@ -70,6 +70,7 @@ def _input(reader: Reader) -> Callable[..., None]:
 
 def _output(reader: Reader) -> Callable[..., None]:
     def function(_: nn.Module, __: Any, output: Any) -> None:
+        # Some blocks return a tuple with attention weights behind the state, some the state alone.
         reader(output[0] if isinstance(output, tuple) else output)
 
     return function

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from neurotrace.capture import loading
-from neurotrace.capture.job import Job, prepare
+from neurotrace.capture.job import Job, Options, prepare
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.checkpoints.weights import weight_files
 from neurotrace.concepts import ConceptSet
@@ -23,8 +24,8 @@ class Plan:
 
     Attributes
     ----------
-    n_checkpoints
-        Of the series; a twin is one more.
+    n_checkpoints, n_files
+        Of the series; files, of which a twin is one more.
     n_examples, n_tokens
         Sentences, and their tokens with padding, that go through each checkpoint.
     n_drawn
@@ -38,6 +39,7 @@ class Plan:
     """
 
     n_checkpoints: int
+    n_files: int
     n_examples: int
     n_tokens: int
     n_drawn: int
@@ -45,6 +47,15 @@ class Plan:
     n_bytes: int
     seconds: float
     paths: tuple[str, ...]
+
+    def __str__(self) -> str:
+        tokens = f", {self.n_drawn:,} tokens kept one by one" if self.n_drawn else ""
+        return (
+            f"sentences a checkpoint  {self.n_examples:,} ({self.n_tokens:,} tokens){tokens}\n"
+            f"on disk                 {_human(self.n_bytes)} in {self.n_files} files of "
+            f"{_human(self.bytes_per_checkpoint)}\n"
+            f"time                    roughly {_duration(self.seconds)}"
+        )
 
 
 def plan(
@@ -61,18 +72,18 @@ def plan(
     tokens_per_language: int = 1000,
     loss_sentences: int = 32,
     exclude_ids: Sequence[int] = (),
-    twin: bool = False,
+    twin: str | Path | int | None = None,
+    allow_equal: bool = False,
     trust_remote_code: bool = False,
     seed: int = 0,
 ) -> Plan:
     """Count a run without making it; no weights are read.
 
-    Takes what :func:`neurotrace.capture.run` takes, and refuses what it refuses before it loads
-    a model. ``twin`` says whether a re-initialised model will be captured too.
+    Takes the options of :func:`neurotrace.capture.run`, and refuses what that refuses before it
+    loads a model. Equal weights are found only by reading them: ``allow_equal`` changes nothing.
     """
-    job = prepare(
-        series,
-        concepts,
+    del allow_equal
+    options = Options(
         what=what,
         dtype=dtype,
         bos=bos,
@@ -86,11 +97,13 @@ def plan(
         trust_remote_code=trust_remote_code,
         seed=seed,
     )
-    n_files = len(series) + twin
+    job = prepare(series, concepts, options)
+    n_files = len(series) + (twin is not None)
     lengths = job.tokenized.lengths
     padded = [len(rows) * int(lengths[rows].max()) for slab in job.slabs for rows in slab.batches]
     return Plan(
         n_checkpoints=len(series),
+        n_files=n_files,
         n_examples=len(concepts),
         n_tokens=sum(padded),
         n_drawn=0 if job.drawn is None else len(job.drawn),
@@ -104,15 +117,21 @@ def plan(
 def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
     """One checkpoint: reading, multiplying, and what every block costs however little it does."""
     folder = job.series[0].path
-    body = loading.skeleton(folder, trust_remote_code=job.trust_remote_code).base_model
+    body = loading.skeleton(folder, trust_remote_code=job.options.trust_remote_code).base_model
     embedded = sum(p.numel() for p in body.get_input_embeddings().parameters())
     weights = sum(p.numel() for p in body.parameters()) - embedded
     bases = {(t.site, t.rotation) for t in job.targets if t.rotation is not None}
     turning = sum(min(job.widths[site], 1024) * job.widths[site] for site, _ in bases)
+    # A multiplication and an addition for every weight and token; attention is small beside it.
     operations = 2 * n_tokens * (weights + turning * job.n_layers)
     read = sum(file.stat().st_size for file in weight_files(folder)) / READ
     blocks = n_batches * job.n_layers * PER_BLOCK
-    return PER_CHECKPOINT + read + blocks + operations / _speed(job.device, job.compute_dtype)
+    return (
+        PER_CHECKPOINT
+        + read
+        + blocks
+        + operations / _speed(job.options.device, job.options.compute_dtype)
+    )
 
 
 def _speed(device: str, dtype: str) -> float:
@@ -124,3 +143,28 @@ def _speed(device: str, dtype: str) -> float:
         float((a @ a)[0, 0])  # reading a number waits for the device
         best = min(best, time.perf_counter() - begun)
     return 2 * 512**3 / best
+
+
+def _human(n_bytes: int) -> str:
+    """Bytes in the unit that reads best.
+
+    >>> _human(18_757_440)
+    '18.8 MB'
+    """
+    size = n_bytes / 1000
+    for unit in ("kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds, minutes or hours.
+
+    >>> _duration(42), _duration(600), _duration(10_000)
+    ('42 s', '10 min', '2.8 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

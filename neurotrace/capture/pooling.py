@@ -62,12 +62,14 @@ def _mean(x: Tensor, batch: Batch) -> Tensor:
 
 
 def _rate(x: Tensor, batch: Batch) -> Tensor:
+    # Above zero, not "not zero": in a gated MLP this is asked of the gate (mlp.hook_pre).
     active = (x > 0) & batch.content[:, :, None]
     counts = reduce(active.float(), "batch token feature -> batch feature", "sum")
     return counts / reduce(batch.content.float(), "batch token -> batch 1", "sum")
 
 
 def _last(x: Tensor, batch: Batch) -> Tensor:
+    # Content need not be contiguous, and the last position may be padding or an end token.
     position = torch.arange(x.shape[1], device=x.device) * batch.content
     last = reduce(position, "batch token -> batch", "max")
     return x[torch.arange(len(x), device=x.device), last].float()

@@ -33,6 +33,7 @@ class Rotation:
     """
 
     def __init__(self, width: int, *, seed: int, layer: int | None):
+        # NumPy's generator and not torch's, whose streams differ between devices and versions.
         rng = np.random.default_rng([seed, 0 if layer is None else layer + 1])
         self.width = width
         self.power = 1 if width <= DENSE else width & -width
@@ -62,6 +63,7 @@ class Rotation:
 
 
 def _haar(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    # In float64: float32 would leave errors of the size that tests of orthogonality look for.
     q, r = np.linalg.qr(rng.standard_normal((size, size)))
     return q * np.sign(np.diagonal(r))
 

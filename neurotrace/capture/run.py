@@ -11,9 +11,15 @@ import torch
 from neurotrace.capture import loading
 from neurotrace.capture.collect import Rotations, collect, rotations_of
 from neurotrace.capture.folder import file_name, settle
-from neurotrace.capture.job import Job, prepare, refuse_other_tokenizer
+from neurotrace.capture.job import (
+    Job,
+    Options,
+    prepare,
+    refuse_other_tokenizer,
+    refuse_other_widths,
+)
 from neurotrace.capture.loss import nats
-from neurotrace.capture.models import hook
+from neurotrace.capture.models import HookedModel, hook
 from neurotrace.capture.plain import Model
 from neurotrace.capture.progress import Reporter
 from neurotrace.checkpoints import Checkpoint, weight_hash
@@ -93,9 +99,7 @@ def run(
     StoreFull
         When the disk cannot hold what is missing.
     """
-    job = prepare(
-        series,
-        concepts,
+    options = Options(
         what=what,
         dtype=dtype,
         bos=bos,
@@ -109,7 +113,7 @@ def run(
         trust_remote_code=trust_remote_code,
         seed=seed,
     )
-    out = Path(out)
+    job, out = prepare(series, concepts, options), Path(out)
     files = {checkpoint: out / file_name(n, checkpoint) for n, checkpoint in enumerate(series)}
     settle(job, out, [*files.values(), *([out / TWIN] if twin is not None else [])])
     rotations = rotations_of(job.targets, job.widths, job.n_layers, device=device)
@@ -118,6 +122,7 @@ def run(
         work = _Work(job, rotations, reporter)
 
         def one(checkpoint: Checkpoint) -> None:
+            # Hashing reads the file that loading maps next, so it costs no second read.
             found = weight_hash(checkpoint.path)
             twice = seen.setdefault(found, checkpoint.label)
             if twice != checkpoint.label and not allow_equal:
@@ -161,49 +166,57 @@ class _Work:
         model
             The model itself, where it lies in no folder.
         """
-        job = self.job
-        tokenizer = loading.load_tokenizer(checkpoint.path, trust_remote_code=job.trust_remote_code)
+        job, options = self.job, self.job.options
+        trust = options.trust_remote_code
+        tokenizer = loading.load_tokenizer(checkpoint.path, trust_remote_code=trust)
         refuse_other_tokenizer(job, tokenizer, label)
         header = {**_header(checkpoint, weights), **job.header}
         self.reporter.checkpoint(label, 0)
         if is_finished(file, header):
             self.reporter.done("was captured already")
             return
+        # The file comes first: a disk that is too full is met before a model is loaded.
         with _writer(job, file, header) as writer:
             if model is None:
                 model = loading.load_weights(
                     checkpoint.path,
-                    device=job.device,
-                    dtype=job.compute_dtype,
-                    trust_remote_code=job.trust_remote_code,
+                    device=options.device,
+                    dtype=options.compute_dtype,
+                    trust_remote_code=trust,
                 )
-            hooked = hook(model, tokenizer, backend=job.backend, sites=job.sites)
-            self.reporter.checkpoint(label, writer.n_done)
-            collect(
-                hooked,
-                writer,
-                job=job,
-                rotations=self.rotations,
-                label=label,
-                advance=self.reporter.advance,
-            )
-            if job.loss is not None:
-                writer.write_loss(nats(hooked, job.tokenized, job.loss["example"].to_numpy()))
-            writer.finish()
+            hooked = hook(model, tokenizer, backend=options.backend, sites=job.sites)
+            refuse_other_widths(job, hooked.widths, label)
+            self._fill(writer, hooked, label)
         self.reporter.done()
         del model, hooked
-        loading.free(job.device)
+        loading.free(options.device)
+
+    def _fill(self, writer: CheckpointWriter, hooked: HookedModel, label: str) -> None:
+        """Everything that a file lacks, and its final name."""
+        job = self.job
+        self.reporter.checkpoint(label, writer.n_done)
+        collect(
+            hooked,
+            writer,
+            job=job,
+            rotations=self.rotations,
+            label=label,
+            advance=self.reporter.advance,
+        )
+        if job.loss is not None:
+            writer.write_loss(nats(hooked, job.tokenized, job.loss["example"].to_numpy()))
+        writer.finish()
 
     def capture_twin(self, twin: str | Path | int, file: Path) -> None:
         """The re-initialised model: the chance level of whatever is not learned."""
-        job, first = self.job, self.job.series[0]
+        options, first = self.job.options, self.job.series[0]
         if not isinstance(twin, int):
             checkpoint = Checkpoint(first.model, 0, Path(twin), revision=Path(twin).name)
             weights = weight_hash(checkpoint.path)
             self.capture(checkpoint, file, weights=weights, label="twin")
             return
         model = loading.reinitialized(
-            first.path, seed=twin, dtype=job.compute_dtype, device=job.device
+            first.path, seed=twin, dtype=options.compute_dtype, device=options.device
         )
         checkpoint = Checkpoint(first.model, 0, first.path, revision=f"twin of seed {twin}")
         self.capture(checkpoint, file, weights=_hash(model), label="twin", model=model)

@@ -115,6 +115,8 @@ def tokenize(
     ]
     lengths = [len(ids) for ids in sentences]
     flat = np.concatenate(sentences)
+    # The unknown-word token is special too: it is one token in every language, and a maximum over
+    # it would look like a neuron that languages share.
     never = {*tokenizer.all_special_ids, *exclude_ids}
     pad = tokenizer.pad_token_id
     tokenized = Tokenized(
@@ -142,6 +144,7 @@ def draw(
     """
     if not tokenizer.is_fast:
         raise ValueError("got a slow tokenizer; drawing tokens needs one that knows offsets")
+    # Each draw of a run has a stream of its own, so that adding one leaves the others as they were.
     rng = np.random.default_rng([seed, 1])
     example = np.repeat(np.arange(len(frame)), tokenized.lengths)
     lang = frame["lang"].to_numpy()[example]
@@ -162,6 +165,7 @@ def draw(
 def tokenizer_hash(tokenizer: Any) -> str:
     """SHA-256 of everything that decides how a text becomes ids."""
     digest = hashlib.sha256()
+    # The state of a fast tokenizer includes merges and normalizers, which a vocabulary does not.
     if tokenizer.is_fast:
         digest.update(tokenizer.backend_tokenizer.to_str().encode())
     else:
@@ -178,6 +182,7 @@ def _encode(tokenizer: Any, texts: pd.Series, bos: str) -> list[list[int]]:
 
 
 def _ids(ids: list[int], first: int | None) -> NDArray[np.int32]:
+    # A tokenizer that puts its own BOS in front needs no second one.
     if first is not None and ids[:1] != [first]:
         ids = [first, *ids]
     return np.asarray(ids, dtype=np.int32)

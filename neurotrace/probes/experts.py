@@ -10,9 +10,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 
 from neurotrace.probes.heap import keep_best
+from neurotrace.probes.members import count_shared
 
 LARGEST = 500  # experts that a fraction may give, as in the field's expert sets
 
@@ -130,25 +130,30 @@ def pairwise_overlap(
 
     Parameters
     ----------
-    indices_a : (concept_a, k) int
+    indices_a : (…, concept_a, k) int
         Flat neuron indices, none twice in a set.
-    indices_b : (concept_b, k) int
-        The k of the two lists may differ; the smaller is the unit, as in `overlap`.
+    indices_b : (…, concept_b, k) int
+        The same leading axes. The k of the two lists may differ; the smaller is the unit, as in
+        `overlap`.
     n_neurons
         Neurons there are to choose from.
 
     Returns
     -------
-    (concept_a, concept_b) fractions
+    (…, concept_a, concept_b) fractions
 
     Raises
     ------
     ValueError
-        Indices that are no matrix or lie outside 0 … n_neurons - 1.
+        Lists of other shapes, or indices outside 0 … n_neurons - 1.
     """
-    a, b = _membership(indices_a, n_neurons), _membership(indices_b, n_neurons)
-    shared = (a @ b.T).toarray()
-    return shared / min(np.shape(indices_a)[1], np.shape(indices_b)[1])
+    a, b = _check_indices(indices_a, n_neurons), _check_indices(indices_b, n_neurons)
+    if a.shape[:-2] != b.shape[:-2]:
+        raise ValueError(f"got lists of {a.shape[:-2]} and {b.shape[:-2]}, expected the same")
+    shape = (*a.shape[:-1], b.shape[-2])
+    shared = np.zeros((int(np.prod(a.shape[:-2])), *shape[-2:]), np.int64)
+    count_shared(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), int(n_neurons), shared)
+    return shared.reshape(shape) / min(a.shape[-1], b.shape[-1])
 
 
 def layer_counts(indices: ArrayLike, widths: ArrayLike) -> NDArray[np.int64]:
@@ -262,17 +267,16 @@ def _check_scores(scores: ArrayLike) -> NDArray[np.floating]:
     return scores
 
 
-def _membership(indices: ArrayLike, n_neurons: int) -> csr_array:
+def _check_indices(indices: ArrayLike, n_neurons: int) -> NDArray[np.int64]:
     table = np.asarray(indices)
-    if table.ndim != 2 or table.dtype.kind not in "iu" or 0 in table.shape:
+    if table.ndim < 2 or table.dtype.kind not in "iu" or 0 in table.shape:
         raise ValueError(
             f"got indices of shape {table.shape} and dtype {table.dtype}, "
-            "expected whole numbers (concept, k)"
+            "expected whole numbers (…, concept, k)"
         )
     if table.min() < 0 or table.max() >= n_neurons:
         raise ValueError(
             f"got indices from {table.min()} to {table.max()}, expected 0 to {n_neurons - 1}"
         )
-    starts = np.arange(len(table) + 1) * table.shape[1]
-    ones = np.ones(table.size, np.int32)
-    return csr_array((ones, table.ravel(), starts), shape=(len(table), n_neurons))
+    # A copy: compiled for one kind of array only, contiguous and writable.
+    return np.array(table, dtype=np.int64, order="C")

@@ -31,7 +31,9 @@ from numpy.typing import NDArray
 
 FORMAT = "neurotrace-activations"
 VERSION = 1
-SLAB = 256
+SLAB = 256  # sentences
+# With chunks of 256 × 1024 a layer is written in one go, and 512 neurons of all sentences read,
+# near the speed of memory. Uncompressed: neuron values shrink by 6 to 27 % at a tenth of the speed.
 CHUNK_WIDTH = 1024
 TOKENS = "tokens"
 
@@ -92,6 +94,7 @@ def token_rows(tokens: pd.DataFrame | None, start: int, stop: int) -> slice:
     """Rows of the token table that belong to the sentences ``start`` to ``stop``."""
     if tokens is None:
         return slice(0, 0)
+    # The table is sorted by sentence, so the tokens of some sentences are a range.
     example = tokens["example"].to_numpy()
     first, last = np.searchsorted(example, [start, stop])
     return slice(int(first), int(last))
@@ -99,6 +102,7 @@ def token_rows(tokens: pd.DataFrame | None, start: int, stop: int) -> slice:
 
 def bytes_needed(arrays: Mapping[Key, Spec], *, n_examples: int, n_tokens: int = 0) -> int:
     """Size of a checkpoint's file, in bytes, rounded up: whole chunks, tables and bookkeeping."""
+    # HDF5 rounds every dataset up to whole chunks; texts and bookkeeping are bounded generously.
     total = 1_000_000 + 600 * n_examples + 200 * n_tokens
     for (path, _), (width, dtype) in arrays.items():
         rows = n_tokens if holds_tokens(path) else n_examples

@@ -43,6 +43,7 @@ def key_of(header: Mapping[str, Any]) -> tuple[int, int]:
 
 def equal(there: Any, here: Any) -> bool:
     """Whether two attributes agree; one that is unknown is one that is not there."""
+    # Arrays among the attributes have no single truth value, so == would not do.
     return np.array_equal("" if there is None else there, "" if here is None else here)
 
 

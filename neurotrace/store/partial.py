@@ -129,6 +129,7 @@ def resume(file: Path, plan: Plan) -> tuple[Path, h5py.File] | None:
     if good < int(h5.attrs["n_done"]):
         h5.attrs.modify("n_done", np.int64(good))
         h5.flush()
+    # The heir's own name: whoever is thought dead and is not finds its file gone, not shared.
     heir = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")
     return held.rename(heir), h5
 
@@ -171,6 +172,7 @@ def naming_a_full_disk(file: Path, needed: int | None = None) -> Iterator[None]:
     except StoreFull:
         raise
     except (OSError, RuntimeError) as error:
+        # HDF5 raises its own errors, with the number of the cause only in the text.
         quota = getattr(errno, "EDQUOT", errno.ENOSPC)
         full = getattr(error, "errno", None) in (errno.ENOSPC, quota)
         if not full and not any(f"errno = {code}," in str(error) for code in (errno.ENOSPC, quota)):
@@ -235,6 +237,7 @@ def _open(file: Path, held: Path) -> h5py.File | None:
     h5 = None
     try:
         h5 = h5py.File(held, "r+")
+        # An open that succeeds also takes HDF5's lock, which dies with its process.
         if "n_done" in h5.attrs and "checksums" in h5:
             return h5
         h5.close()

@@ -39,6 +39,7 @@ class ActivationStore:
         self._files = [files[i] for i in order]
         self._headers = [headers[i] for i in order]
         refuse_mixture(dict(zip([f.name for f in self._files], self._headers, strict=True)))
+        # Stage before step: two stages may both have a step 0.
         rows = [_row(*pair) for pair in zip(self._headers, self._files, strict=True)]
         self.checkpoints = pd.DataFrame(rows)
 
@@ -203,6 +204,7 @@ class ActivationStore:
         steps = [key_of(header) for header in self._headers]
         layers = [layer for _, layer in self._keys(path)]
         values = []
+        # One layer of one step is in memory at a time, whatever the store holds.
         for step in steps:
             read = (self.read(step, layer, path, rows=rows).to_numpy() for layer in layers)
             values.append(xr.concat([_named(fn(X, table), X, path) for X in read], "layer"))

@@ -121,6 +121,7 @@ class CheckpointWriter:
         stop = min(start + layout.SLAB, self.n_examples)
         if start != self.n_done or start >= self.n_examples:
             raise ValueError(f"got rows from {start}; expected the slab that starts {self.n_done}")
+        # All are cast before any is written: a value that is refused leaves the slab untouched.
         cast = {key: self._cast(key, start, stop, rows) for key in self._sets}
         sums = [partial.checksum(values) for _, values in cast.values()]
         with partial.naming_a_full_disk(self.file):
@@ -128,6 +129,7 @@ class CheckpointWriter:
                 self._sets[key][where] = values
             self._h5["checksums"][start // layout.SLAB] = np.asarray(sums, dtype=np.uint32)
             self._h5.flush()
+            # Only now, and in place: a count that reached the disk first would count nothing.
             self._h5.attrs.modify("n_done", np.int64(stop))
             self._h5.flush()
         self.n_done = stop
@@ -189,6 +191,7 @@ class CheckpointWriter:
         if key not in rows or rows[key].shape != expected:
             got = rows[key].shape if key in rows else "nothing"
             raise ValueError(f"{path} layer {layer}: got rows {got}; expected {expected}")
+        # NumPy casts several times faster than HDF5 would while writing.
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(rows[key], dtype=dataset.dtype)
         good = np.isfinite(values)

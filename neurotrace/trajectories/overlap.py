@@ -105,7 +105,7 @@ def expert_overlap(
 
 def _agreement(sets: NDArray[np.intp], widths: NDArray[np.intp]) -> xr.Dataset:
     """Every overlap of one step from ``(lang, split, half, concept, k)`` expert sets."""
-    n_langs, n_splits, _, n_concepts, k = sets.shape
+    n_langs, _, _, n_concepts, k = sets.shape
     n_neurons = int(widths.sum())
     shape = (n_concepts, n_langs, n_langs)
     value, same, wrong, stratified = (np.full(shape, np.nan) for _ in range(4))
@@ -114,14 +114,7 @@ def _agreement(sets: NDArray[np.intp], widths: NDArray[np.intp]) -> xr.Dataset:
     for a in range(n_langs):
         for b in range(a + 1, n_langs):
             crossed = sets[b][:, ::-1]  # half B of b stands against half A of a, and the reverse
-            pairwise = np.mean(
-                [
-                    probes.pairwise_overlap(sets[a, s, h], crossed[s, h], n_neurons)
-                    for s in range(n_splits)
-                    for h in (0, 1)
-                ],
-                axis=0,
-            )
+            pairwise = probes.pairwise_overlap(sets[a], crossed, n_neurons).mean((0, 1))
             expected = probes.layer_stratified(counts[a], counts[b][:, ::-1], widths)
             for matrix, pair in (
                 (value, np.diagonal(pairwise)),

@@ -31,7 +31,7 @@ def traced(tmp_path_factory):
     def one(preset: str, seed: int) -> dict[str, xr.Dataset]:
         source = lab.pretrain(preset, out=folder / f"{preset}-{seed}", seed=seed)
         run = folder / f"{preset}-{seed}-trace"
-        config = TraceConfig(source=str(source), out=str(run), analyses=("overlap",))
+        config = TraceConfig(source=str(source), out=str(run))
         return trajectories.read(trace.run(config).parent)
 
     return one

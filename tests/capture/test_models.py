@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from neurotrace.capture import UnsupportedModel, load_model, models
+from neurotrace.capture import UnsupportedModel, load_model, loading, models
 from neurotrace.capture.families import FAMILIES
 from neurotrace.checkpoints import BrokenCheckpoint, Checkpoint
 
@@ -159,7 +159,9 @@ def test_missing_truncated_and_unreadable_weights_are_refused_by_file(
         load_model(folder)
 
 
-def test_pickled_code_in_a_weight_file_never_runs(tmp_path: Path, tiny: SimpleNamespace) -> None:
+def test_pickled_code_in_a_weight_file_never_runs(
+    tmp_path: Path, tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tiny.save(tmp_path / "step16", tiny.model("gpt_neox"))
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
@@ -167,6 +169,10 @@ def test_pickled_code_in_a_weight_file_never_runs(tmp_path: Path, tiny: SimpleNa
     assert load_model(folder).widths["mlp.hook_post"] == 80
     torch.save({**tensors, "evil": Evil(tmp_path / "ran")}, folder / "pytorch_model.bin")
     with pytest.raises(BrokenCheckpoint, match=r"step16/pytorch_model\.bin"):
+        load_model(folder)
+    # The look at the shapes has refused it; the loading itself must refuse it too.
+    monkeypatch.setattr(loading, "shapes", lambda _: {})
+    with pytest.raises(BrokenCheckpoint, match="^step16: not loadable"):
         load_model(folder)
     assert not (tmp_path / "ran").exists()
 

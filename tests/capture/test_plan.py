@@ -33,8 +33,10 @@ def test_a_plan_foretells_bytes_sentences_and_roughly_the_time(
 def test_a_plan_counts_the_twin_and_refuses_what_a_run_refuses(
     series: list[Checkpoint], few: ConceptSet
 ) -> None:
-    one, two = (capture.plan(series, few, twin=twin) for twin in (False, True))
+    one, two = (capture.plan(series, few, twin=twin) for twin in (None, 5))
     assert two.n_bytes == 4 * one.bytes_per_checkpoint
     assert two.seconds > one.seconds
+    assert "in 4 files of" in str(two)
+    assert "roughly" in str(two)
     with pytest.raises(ValueError, match="valid are default, always, never"):
         capture.plan(series, few, bos="perhaps")

@@ -28,6 +28,8 @@ def test_every_neuron_is_spread_over_all_coordinates(width: int) -> None:
     Q = Rotation(width, seed=0, layer=0).matrix()
     assert Q.abs().max() < 8 / width**0.5
     assert (Q.abs() > 1e-4 / width**0.5).float().mean() > 0.99
+    # Neither is there a coordinate that collects what all neurons have in common.
+    assert Q.sum(0).abs().max() < 8
 
 
 def test_dense_maps_have_no_preferred_sign() -> None:

@@ -29,5 +29,5 @@ def test_a_notebook_runs_and_shows_its_figures(path, tiny_lab, tmp_path):
         for output in cell.get("outputs", [])
         for kind in output.get("data", {})
     ]
-    assert shown.count("image/png") >= 2
+    assert shown.count("image/svg+xml") >= 2
     assert shown.count("text/html") >= 3

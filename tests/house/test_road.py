@@ -49,17 +49,19 @@ def test_a_finished_run_is_left_alone(tiny_lab, tiny_run):
     assert {file: file.stat().st_mtime_ns for file in tiny_run.iterdir()} == before
 
 
-def test_lost_results_are_computed_again_to_the_same_values(tiny_lab, tiny_run, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(tiny_run, copy)
+def test_lost_files_are_made_again_to_the_same_values(tiny_lab, tmp_path):
+    whole, copy = tmp_path / "whole", tmp_path / "copy"
+    rest = ["--checkpoints", "0,64,256", "--splits", "4"]
+    assert main(["--source", str(tiny_lab), "--out", str(whole), *rest]) == 0
+    shutil.copytree(whole, copy)
     (copy / "results.h5").unlink()
-    (copy / "0003_step4.h5").unlink()
-    assert main(["--source", str(tiny_lab), "--out", str(copy)]) == 0
-    again, before = trajectories.read(copy), trajectories.read(tiny_run)
+    (copy / "0001_step64.h5").unlink()
+    assert main(["--source", str(tiny_lab), "--out", str(copy), *rest]) == 0
+    again, before = trajectories.read(copy), trajectories.read(whole)
     assert list(again) == list(before)
     for name, result in before.items():
         xr.testing.assert_identical(again[name], result)
-    assert (copy / "report.html").read_bytes() == (tiny_run / "report.html").read_bytes()
+    assert (copy / "report.html").read_bytes() == (whole / "report.html").read_bytes()
 
 
 def test_no_file_tells_a_machine_or_a_time(tiny_lab, tiny_run):
@@ -137,7 +139,7 @@ def test_spoilt_checkpoints_are_refused_by_name(few, tmp_path, capsys):
     weights = few / "step-000256" / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:5000])
-    assert "step-000256/model.safetensors: got 5000 bytes" in refused(
+    assert "step-000256/model.safetensors: truncated" in refused(
         capsys, "--source", few, "--out", out
     )
     weights.unlink()
@@ -149,9 +151,11 @@ def test_spoilt_checkpoints_are_refused_by_name(few, tmp_path, capsys):
 
 
 def test_checkpoints_of_other_shapes_are_refused(few, tmp_path, capsys):
-    config = few / "step-000256" / "config.json"
-    shape = json.loads(config.read_text()) | {"intermediate_size": 128}
-    config.write_text(json.dumps(shape))
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(few / "step-000256", intermediate_size=128)
+    AutoModelForCausalLM.from_config(config).save_pretrained(few / "step-000256")
+    capsys.readouterr()
     line = refused(capsys, "--source", few, "--out", tmp_path / "out")
     assert "step256" in line
     assert "128" in line
