@@ -26,7 +26,7 @@ from neurotrace.capture.sites import parse_all
 from neurotrace.capture.tokens import Tokenized
 from neurotrace.store import CheckpointWriter
 
-ROUNDS = 7
+ROUNDS = 5
 BATCHES = 4
 BATCH, LENGTH, LAYERS, NEURONS, VOCABULARY = 8, 64, 12, 2048, 250_880
 

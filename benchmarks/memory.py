@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 from neurotrace import capture
 from neurotrace.checkpoints import find
@@ -65,6 +66,7 @@ def peak(source: str, n_groups: int) -> int:
 
 def main() -> None:
     """Print both peaks and their ratio."""
+    logging.disable_progress_bar()
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as source:
         checkpoint(Path(source) / "step0")

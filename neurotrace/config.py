@@ -124,7 +124,8 @@ def read_config(file: str) -> TraceConfig:
     unknown = sorted(set(saved) - valid)
     if unknown:
         raise ValueError(f"got settings {', '.join(unknown)}; valid are {', '.join(sorted(valid))}")
-    return TraceConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+    return TraceConfig(**values)
 
 
 def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from neurotrace.config import TraceConfig, read_config, save_config
 if TYPE_CHECKING:
     import xarray as xr
 
+    from neurotrace.report import Provenance
     from neurotrace.store import ActivationStore
 
 MIN_GROUPS = 4  # below it a half holds one positive, and nothing can be chosen and confirmed
@@ -181,7 +182,7 @@ def analyse(road: Road, store: "ActivationStore", out: Path) -> "dict[str, xr.Da
     return results.finish()
 
 
-def provenance(road: Road, store: "ActivationStore") -> dict[str, Any]:
+def provenance(road: Road, store: "ActivationStore") -> "Provenance":
     """What the report says of where its numbers come from; no time, host or machine path."""
     config = {k: v for k, v in asdict(road.config).items() if k not in ("out", "config", "dry_run")}
     config |= {"source": Path(road.config.source).name}

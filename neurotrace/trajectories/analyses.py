@@ -47,7 +47,7 @@ def tasks(
         For an analysis that is not offered.
     """
     overlap = partial(expert_overlap, n_splits=n_splits, score=score, seed=seed)
-    valid = {
+    valid: dict[str, Callable[[], list[Task]]] = {
         "overlap": lambda: _overlap_tasks(
             store, get, overlap, path, rotated=rotated, top=top, seed=seed
         ),
@@ -124,7 +124,7 @@ def _expertise_tasks(store: ActivationStore, path: str, seed: int) -> list[Task]
 def _with_twin(
     name: str, lift: Callable[[ActivationStore], xr.Dataset], store: ActivationStore
 ) -> list[Task]:
-    made = [(name, partial(lift, store))]
+    made: list[Task] = [(name, partial(lift, store))]
     if store.twin is not None:
         made.append((f"{name}_twin", partial(lift, store.twin)))
     return made

@@ -52,12 +52,12 @@ def concept_neurons(
         passes = _passes(halved, step, threshold)
         counts = probes.shared_counts(passes)
         drawn = probes.degree_preserving(passes, layer_of, replicates=replicates, seed=seed)
-        result = {}
+        result: dict[str, float] = {}
         for name, count, null in zip(KINDS, counts, drawn, strict=True):
             low, high = np.quantile(null, [alpha / 2, 1 - alpha / 2])
             result |= {
-                name: count,
-                f"{name}_chance": null.mean(),
+                name: int(count),
+                f"{name}_chance": float(null.mean()),
                 f"{name}_chance_low": low,
                 f"{name}_chance_high": high,
             }

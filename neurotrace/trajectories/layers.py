@@ -177,7 +177,8 @@ def _by_script(
 ) -> tuple[float, float]:
     """Mean pairwise accuracy over pairs of one script, and over pairs of two."""
     found = probes.language_pairs(X, langs, types=types, groups=groups, seeds=seeds)
-    same, cross = [], []
+    same: list[float] = []
+    cross: list[float] = []
     for (a, lang_a), (b, lang_b) in combinations(enumerate(found.languages), 2):
         of_script = same if _script(str(lang_a)) == _script(str(lang_b)) else cross
         of_script.append(float(found.accuracy[a, b]))

@@ -6,6 +6,7 @@ on where it stopped; the file gets its name when the last one is in.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import xarray as xr
@@ -30,7 +31,7 @@ class Results:
         """The result of that name: read if it is there, computed and kept if it is not."""
         if name not in self._done:
             dataset = compute()
-            mode = "a" if self.partial.is_file() else "w"
+            mode: Literal["a", "w"] = "a" if self.partial.is_file() else "w"
             dataset.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
             with h5py.File(self.partial, "a") as file:
                 file[name].attrs[FINISHED] = 1  # a group cut off while it was written lacks it
