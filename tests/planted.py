@@ -51,19 +51,25 @@ class Stage:
     def write(
         self,
         folder: Path,
-        responses: Mapping[int, NDArray | Mapping[str, NDArray]],
+        responses: Mapping[int | tuple[int, int], NDArray | Mapping[str, NDArray]],
         *,
         dtype: str = "float32",
     ) -> ActivationStore:
-        """Write ``{step: (example, neuron)}``, or ``{step: {path: (example, neuron)}}``."""
+        """Write ``{step: (example, neuron)}``, or ``{step: {path: (example, neuron)}}``.
+
+        A step may be a pair (stage, step).
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        for index, (step, given) in enumerate(responses.items()):
+        for index, (key, given) in enumerate(responses.items()):
+            stage, step = key if isinstance(key, tuple) else (0, key)
             by_path = given if isinstance(given, Mapping) else {PATH: given}
-            self._write_step(folder / f"{index:04d}_step{step}.h5", step, by_path, dtype)
+            header = {"model": "planted", "step": step, "stage": stage}
+            header |= {"weight_hash": f"{index:064x}"}
+            self._write_step(folder / f"{index:04d}_step{step}.h5", header, by_path, dtype)
         return ActivationStore.open(folder)
 
     def _write_step(
-        self, file: Path, step: int, by_path: Mapping[str, NDArray], dtype: str
+        self, file: Path, header: dict[str, object], by_path: Mapping[str, NDArray], dtype: str
     ) -> None:
         edges = np.cumsum((0, *self.widths))
         values = {
@@ -82,7 +88,7 @@ class Stage:
         labels = (self.concept[:, None] == np.arange(self.n_concepts)).astype(np.int8)
         with CheckpointWriter.open(
             file,
-            header={"model": "planted", "step": step, "stage": 0, "weight_hash": f"{step:064x}"},
+            header=header,
             examples=examples,
             labels=labels,
             concepts=[f"c{i:02d}" for i in range(self.n_concepts)],

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace import probes
+from neurotrace import axes, probes
 from neurotrace.runner import map_each
 from neurotrace.store import ActivationStore
 
@@ -31,10 +31,12 @@ def along_steps(
     """One Dataset a checkpoint, joined along ``step``; stage and tokens stand beside it."""
     parts = map_each(fn, step_keys(store), executor=executor)
     table = store.checkpoints
-    joined = xr.concat(parts, dim=pd.Index(table["step"].to_numpy(), name="step"))
+    steps = pd.Index(table["step"].to_numpy(), name="step")
+    joined = xr.concat(parts, dim=steps, coords="different", compat="equals")
     joined = joined.assign_coords(stage=("step", table["stage"].to_numpy()))
     if table["tokens"].notna().all():
         joined = joined.assign_coords(tokens=("step", table["tokens"].to_numpy(dtype=float)))
+    axes.check(joined, "step")
     return joined
 
 
