@@ -21,7 +21,7 @@ from neurotrace import capture
 from neurotrace.checkpoints import find
 from neurotrace.concepts import ConceptSet
 
-ROUNDS = 3
+ROUNDS = 5
 SMALL = 1024  # groups, in two languages
 WORDS = [f"w{number}" for number in range(500)]
 
@@ -60,7 +60,10 @@ def peak(source: str, n_groups: int) -> int:
     torch.set_num_threads(1)
     concepts = sentences(n_groups)
     with tempfile.TemporaryDirectory() as out:
-        capture.run(find(source), concepts, out, loss_sentences=0, progress=False)
+        # Small batches: what a batch needs comes and goes, and would only blur the comparison.
+        capture.run(
+            find(source), concepts, out, batch_tokens=1024, loss_sentences=0, progress=False
+        )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -20,6 +20,8 @@ from neurotrace.store import layout
 from neurotrace.store.layout import Key, Spec, StoreFull, StoreMismatch
 from neurotrace.store.match import equal
 
+# Whole chunks are written, once: HDF5's own cache would keep 8 MiB of them for every dataset.
+NO_CACHE = 0
 # Attributes that may differ between a start and its resumption.
 UNCOMPARED = frozenset({"n_done", "packages"})
 
@@ -89,7 +91,7 @@ def start(file: Path, plan: Plan) -> tuple[Path, h5py.File]:
     try:
         with naming_a_full_disk(file, plan.n_bytes):
             _refuse_small_disk(file, plan.n_bytes)
-            h5 = h5py.File(held, "w")
+            h5 = h5py.File(held, "w", rdcc_nbytes=NO_CACHE)
             _fill(h5, plan)
             h5.flush()
             _reserve(h5)
@@ -236,7 +238,7 @@ def _open(file: Path, held: Path) -> h5py.File | None:
     """The partial file for writing; None, and it is gone, where it cannot be used."""
     h5 = None
     try:
-        h5 = h5py.File(held, "r+")
+        h5 = h5py.File(held, "r+", rdcc_nbytes=NO_CACHE)
         # An open that succeeds also takes HDF5's lock, which dies with its process.
         if "n_done" in h5.attrs and "checksums" in h5:
             return h5

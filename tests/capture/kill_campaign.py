@@ -27,6 +27,7 @@ def capture(source: Path, out: Path) -> None:
         what=("mlp.hook_post/max", "hook_resid_post/tokens"),
         tokens_per_language=40,
         loss_sentences=4,
+        batch_tokens=48,  # many small batches, so that kills meet slabs and not only loading
         twin=5,
         progress=False,
     )

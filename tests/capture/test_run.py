@@ -10,9 +10,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from neurotrace import capture
-from neurotrace.capture import collect
+from neurotrace.capture import collect, loading
 from neurotrace.checkpoints import Checkpoint, find
 from neurotrace.concepts import ConceptSet
 from neurotrace.store import ActivationStore, CheckpointWriter, StoreMismatch
@@ -149,7 +151,7 @@ def test_a_folder_of_other_sentences_weights_or_series_is_refused(
     tiny: SimpleNamespace,
 ) -> None:
     series, concepts = source
-    with pytest.raises(StoreMismatch, match="other concepts"):
+    with pytest.raises(StoreMismatch, match="was made with other concepts"):
         captured((series, few), whole)
     with pytest.raises(StoreMismatch, match=r"0002_step512\.h5, which is no part of this series"):
         captured((series[:2], concepts), whole)
@@ -214,3 +216,14 @@ def test_a_twin_of_a_seed_has_other_weights_of_the_same_shape(whole: Path) -> No
     hashes = set(store.checkpoints["weight_hash"])
     assert store.twin.header(0)["weight_hash"] not in hashes
     assert not np.allclose(store.twin.read(0, 0), store.read(0, 0))
+
+
+def test_no_twin_repeats_the_weights_of_a_run_that_began_from_its_seed(folder: Path) -> None:
+    config = loading.load_config(folder / "step-000000")
+    for seed in range(3):
+        torch.manual_seed(seed)
+        began = AutoModelForCausalLM.from_config(config).state_dict()
+        state = torch.random.get_rng_state()
+        twin = loading.reinitialized(folder / "step-000000", seed=seed).state_dict()
+        assert torch.equal(state, torch.random.get_rng_state())
+        assert not any(torch.equal(began[n], x) for n, x in twin.items() if x.ndim > 1)
