@@ -61,7 +61,8 @@ def test_real_text_shows_a_language_gradient_and_no_sharing_beyond_baselines(tmp
     texts, concepts = texts_and_concepts(tmp_path)
     source = lab.pretrain("texts", out=tmp_path / "lab", texts=texts, steps=800)
     run = tmp_path / "run"
-    assert main(["--source", str(source), "--concepts", str(concepts), "--out", str(run)]) == 0
+    given = ["--source", str(source), "--concepts", str(concepts), "--out", str(run)]
+    assert main([*given, "--checkpoints", "0,16,64,256,512,800"]) == 0
     results = trajectories.read(run)
     language = results["language_id"]
     by_layer = language["value"].isel(step=-1).values

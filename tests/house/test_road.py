@@ -52,6 +52,7 @@ def test_a_finished_run_is_left_alone(tiny_lab, tiny_run):
 def test_lost_files_are_made_again_to_the_same_values(tiny_lab, tmp_path):
     whole, copy = tmp_path / "whole", tmp_path / "copy"
     rest = ["--checkpoints", "0,64,256", "--splits", "4"]
+    rest += ["--analyses", "overlap", "expertise", "retrieval"]
     assert main(["--source", str(tiny_lab), "--out", str(whole), *rest]) == 0
     shutil.copytree(whole, copy)
     (copy / "results.h5").unlink()
@@ -172,3 +173,20 @@ def test_too_few_groups_for_two_halves_are_refused(few, tmp_path, capsys):
 def test_a_language_the_set_lacks_is_refused(few, tmp_path, capsys):
     rest = ["--languages", "fra_Latn", "--source", few, "--out", tmp_path / "out"]
     assert "got language fra_Latn; the set has qaa_Latn" in refused(capsys, *rest)
+
+
+def test_an_interruption_says_how_to_go_on(tiny_lab, tmp_path, capsys, monkeypatch):
+    from neurotrace import capture
+
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(capture, "run", interrupted)
+    assert main(["--source", str(tiny_lab), "--out", str(tmp_path)]) == 1
+    assert "what is done is kept, and the same command resumes" in capsys.readouterr().err
+
+
+def test_an_unfinished_lab_run_is_refused(few, tmp_path, capsys):
+    (few / "lab.json").write_text('{"complete": false}')
+    line = refused(capsys, "--source", few, "--out", tmp_path / "out")
+    assert "a lab run that is not finished" in line
