@@ -36,7 +36,7 @@ class TraceConfig:
     pooling: Literal["max", "mean", "last"] = "max"
     """How a sentence's tokens become one number a neuron; BOS and padding never take part."""
     score: Literal["average_precision", "auroc"] = "average_precision"
-    """What makes a neuron an expert."""
+    """What makes a neuron an expert in the overlap; other figures are in average precision."""
     top: float = 0.05
     """Experts per concept and language: a fraction of all neurons (at most 500), or a number."""
     splits: int = 20
@@ -162,7 +162,8 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     pairs = [(name, before["config"].get(name), now["config"].get(name)) for name in now["config"]]
-    pairs += [(name, before.get(name), now[name]) for name in ("concepts_digest", "series")]
+    facts = ("concepts_digest", "series", "weights")
+    pairs += [(name, before.get(name), now[name]) for name in facts]
     for name, old, new in pairs:
         if name not in RUNTIME and old != new:
             yield f"{name} (was {old!r:.60}, now {new!r:.60})"

@@ -6,13 +6,14 @@ follows what, and leaves every *how* to the rooms below.
 
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurotrace.checkpoints import Checkpoint, find, select
+from neurotrace.checkpoints import Checkpoint, find, fingerprint, select
 from neurotrace.concepts import ConceptSet
 from neurotrace.config import TraceConfig, read_config, save_config
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from neurotrace.report import Provenance
     from neurotrace.store import ActivationStore
 
-MIN_GROUPS = 4  # below it a half holds one positive, and nothing can be chosen and confirmed
+MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are experts
 PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
 
 USAGE = """\
@@ -67,8 +68,8 @@ def run(config: TraceConfig) -> Path:
     if trajectories.finished(out) and (out / report.FILE).is_file():
         return out / report.FILE
     store = capture.run(road.series, road.concepts, out, **capture_options(road))
-    results = analyse(road, store, out)
-    return report.write(out, results, provenance(road, store))
+    results, notes = analyse(road, store, out)
+    return report.write(out, results, provenance(road, store, notes))
 
 
 def prepare(config: TraceConfig) -> Road:
@@ -134,6 +135,7 @@ def facts(road: Road) -> dict[str, Any]:
     return {
         "concepts_digest": road.concepts.digest,
         "series": [checkpoint.label for checkpoint in road.series],
+        "weights": [fingerprint(checkpoint.path)[:16] for checkpoint in road.series],
         "versions": {name: version(name) for name in PACKAGES},
     }
 
@@ -155,34 +157,46 @@ def plan(config: TraceConfig) -> str:
     )
 
 
-def analyse(road: Road, store: "ActivationStore", out: Path) -> "dict[str, xr.Dataset]":
-    """Compute every result that is asked for; what an earlier call finished is read back."""
+def analyse(
+    road: Road, store: "ActivationStore", out: Path
+) -> "tuple[dict[str, xr.Dataset], list[str]]":
+    """Compute every result that is asked for, and say what cannot be.
+
+    What an earlier call finished is read back.
+    """
     from rich.console import Console
+    from threadpoolctl import threadpool_limits
 
     from neurotrace import trajectories
 
     config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
-    wanted = trajectories.tasks(
-        store,
-        results.__getitem__,
-        analyses=config.analyses,
-        path=config.path,
-        rotated=config.rotated_paths,
-        score=config.score,
-        top=config.top if config.top < 1 else int(config.top),
-        n_splits=config.splits,
-        seed=config.seed,
-    )
-    with console.status("") as status:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        wanted = trajectories.tasks(
+            store,
+            results.__getitem__,
+            analyses=config.analyses,
+            path=config.path,
+            rotated=config.rotated_paths,
+            score=config.score,
+            top=config.top if config.top < 1 else int(config.top),
+            n_splits=config.splits,
+            seed=config.seed,
+        )
+    notes = [str(warning.message) for warning in caught]
+    for note in notes:
+        console.print(note)
+    # Small products gain nothing from threads, and threads that wait for cores lose much.
+    with threadpool_limits(1, user_api="blas"), console.status("") as status:
         for number, (name, compute) in enumerate(wanted, 1):
             status.update(f"analysis {number} of {len(wanted)}: {name}")
             if not console.is_terminal and name not in results:
                 console.print(f"analysis {number} of {len(wanted)}: {name}")
             results.get(name, compute)
-    return results.finish()
+    return results.finish(), notes
 
 
-def provenance(road: Road, store: "ActivationStore") -> "Provenance":
+def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) -> "Provenance":
     """What the report says of where its numbers come from; no time, host or machine path."""
     config = {k: v for k, v in asdict(road.config).items() if k not in ("out", "config", "dry_run")}
     config |= {"source": Path(road.config.source).name}
@@ -202,7 +216,7 @@ def provenance(road: Road, store: "ActivationStore") -> "Provenance":
             "languages": road.concepts.languages,
         },
         "checkpoints": table.assign(label=[c.label for c in road.series]),
-        "notes": [],
+        "notes": list(notes),
     }
 
 
@@ -211,8 +225,9 @@ def parse(arguments: Sequence[str]) -> TraceConfig:
     import tyro
 
     default = TraceConfig()
-    if "--config" in arguments[:-1]:
-        default = read_config(arguments[arguments.index("--config") + 1])
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if flag == "--config" or flag.startswith("--config="):
+            default = read_config(flag.partition("=")[2] or value)
     return tyro.cli(
         TraceConfig,
         args=arguments,

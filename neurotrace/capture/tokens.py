@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 from neurotrace.capture.pooling import Batch
 
 BOS = ("default", "always", "never")
+# Scripts without spaces between words, by the first word of their letters' Unicode names.
+SPACELESS = frozenset(
+    ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR")
+)
 _AT_ONCE = 512  # sentences a call of the tokenizer: bounds its lists
 
 
@@ -139,7 +143,8 @@ def draw(
     -------
     Sorted by sentence and position: ``example position id word lang kind``. ``position`` counts
     from the sentence's first token, specials included. ``kind`` is ``whole`` where the token is a
-    word of its own, ``continuation`` where letters go on before or after it, ``byte`` where it is
+    word of its own (in scripts without spaces, any token of whole characters), ``continuation``
+    where letters go on before or after it, ``byte`` where it is
     part of a character.
     """
     if not tokenizer.is_fast:
@@ -242,4 +247,7 @@ def _kind(text: str, start: int, stop: int) -> str:
 
 def _in_word(character: str) -> bool:
     # Vowel signs and accents are marks, no letters: a word does not end at them.
-    return character.isalnum() or unicodedata.category(character)[0] == "M"
+    if not (character.isalnum() or unicodedata.category(character)[0] == "M"):
+        return False
+    # Where words stand without spaces, letters on both sides say nothing of a word's borders.
+    return unicodedata.name(character, "").split(" ")[0] not in SPACELESS

@@ -163,6 +163,9 @@ def _checkpoint(model: str, folder: Path, match: re.Match[str] | None) -> Checkp
             f"expected one of {', '.join(WEIGHT_FILES)}"
         )
     groups = match.groupdict() if match else {}
+    for name in ("step", "stage"):
+        if groups.get(name) and not groups[name].isdecimal():
+            raise ValueError(f"{folder.name}: got {name} {groups[name]!r}; expected digits")
     tokens = groups.get("tokens")
     return Checkpoint(
         model=model,

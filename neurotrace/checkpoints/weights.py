@@ -12,6 +12,13 @@ from pathlib import Path
 from typing import Any
 
 HEADER_LENGTH = 8  # a safetensors file begins with its header's length, little-endian
+TYPES = {
+    "torch.float64": "F64", "torch.float32": "F32", "torch.float16": "F16",
+    "torch.bfloat16": "BF16", "torch.int64": "I64", "torch.int32": "I32",
+    "torch.int16": "I16", "torch.int8": "I8",
+    "torch.uint8": "U8", "torch.bool": "BOOL",
+}  # fmt: skip
+EDGE = 2**20  # bytes at either end of a file that its fingerprint covers
 MAX_HEADER = 100_000_000  # the format's own limit
 
 
@@ -54,7 +61,7 @@ def weight_files(folder: Path) -> list[Path]:
         if single.is_file():
             return [single]
         if index.is_file():
-            shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            shards = _shards(index)
             missing = [name for name in shards if not (folder / name).is_file()]
             if missing:
                 raise BrokenCheckpoint(
@@ -62,6 +69,34 @@ def weight_files(folder: Path) -> list[Path]:
                 )
             return [folder / name for name in shards]
     raise BrokenCheckpoint(f"{folder.name}: got no weights; expected model.safetensors")
+
+
+def fingerprint(path: str | Path) -> str:
+    """A cheap mark of a checkpoint's weights: sizes, first and last MiB of its files.
+
+    Enough to tell another checkpoint under the same name; :func:`weight_hash` says more.
+
+    Raises
+    ------
+    BrokenCheckpoint
+        When there are no weights.
+    """
+    digest = hashlib.sha256()
+    for file in weight_files(Path(path)):
+        size = file.stat().st_size
+        digest.update(f"{file.name}|{size}|".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(EDGE))
+            stream.seek(max(0, size - EDGE))
+            digest.update(stream.read(EDGE))
+    return digest.hexdigest()
+
+
+def _shards(index: Path) -> list[str]:
+    try:
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise BrokenCheckpoint(f"{_where(index)}: got no table weight_map") from None
 
 
 Tensor = tuple[str, str, str, Any, int, int]  # name, type, shape, where the bytes are, from, to
@@ -76,9 +111,9 @@ def _safe_tensors(file: Path) -> Iterator[Tensor]:
             raise BrokenCheckpoint(f"{_where(file)}: got {size} bytes, too few for its header")
         try:
             header = json.loads(stream.read(length))
-        except ValueError:
-            raise BrokenCheckpoint(f"{_where(file)}: got a header that is not JSON") from None
-    header.pop("__metadata__", None)
+            header.pop("__metadata__", None)
+        except (ValueError, AttributeError, TypeError):
+            raise BrokenCheckpoint(f"{_where(file)}: got a header that is no table") from None
     body = HEADER_LENGTH + length
     end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if body + end != size:
@@ -100,8 +135,12 @@ def _torch_tensors(file: Path) -> Iterator[Tensor]:
             f"{_where(file)}: not loadable as weights ({error!s:.120})"
         ) from None
     for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise BrokenCheckpoint(f"{_where(file)}: got {name!r}, which is no tensor")
         raw = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        yield name, str(tensor.dtype), str(list(tensor.shape)), raw, 0, len(raw)
+        # Types by their safetensors names, so that the same weights hash alike in both formats.
+        kind = TYPES.get(str(tensor.dtype), str(tensor.dtype))
+        yield name, kind, str(list(tensor.shape)), raw, 0, len(raw)
 
 
 def _feed(digest: Any, source: Path | bytes, start: int, stop: int) -> None:

@@ -22,23 +22,29 @@ def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         Naming the file and the line: not UTF-8, not JSON, a field missing.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Only "\n" ends a line: sentences may hold other line separators.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name}: got bytes that are not UTF-8 at offset {error.start}; expected UTF-8"
         ) from None
-    objects = [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not objects or "text" in objects[0] or "languages" not in objects[0]:
+    objects = {n: _parse(path, n, line) for n, line in enumerate(lines, 1) if line.strip()}
+    header = objects.pop(1, {})
+    if "text" in header or "languages" not in header:
         raise ValueError(f"{path.name}: line 1: expected a header with name and languages")
-    header, body = objects[0], objects[1:]
-    for number, row in enumerate(body, 2):
-        missing = [name for name in NAMES if name not in row]
-        if missing or not ("concept" in row or "concepts" in row):
+    for number, row in objects.items():
+        if not (all(isinstance(row.get(name), str | int) for name in NAMES) and _has_concept(row)):
+            said = ", ".join(name for name, value in row.items() if value is not None)
             raise ValueError(
-                f"{path.name}: line {number}: got fields {', '.join(row)}; "
+                f"{path.name}: line {number}: got fields {said}; "
                 "expected group, lang, text and concept or concepts"
             )
+    body = list(objects.values())
     return header, pd.DataFrame(body, columns=[c for c in KNOWN if any(c in row for row in body)])
+
+
+def _has_concept(row: Mapping[str, Any]) -> bool:
+    return "concept" in row or "concepts" in row
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -60,14 +66,15 @@ def fold(df: pd.DataFrame) -> pd.DataFrame:
             "expected group, lang, text and concept or concepts"
         )
     frame = pd.DataFrame({name: df[name].astype(str) for name in NAMES})
-    source = df["concepts"] if "concepts" in df else df["concept"]
-    frame["concepts"] = pd.Series([_names(v) for v in source], index=df.index, dtype=object)
+    columns = [df[name] for name in ("concept", "concepts") if name in df]
+    named = [_united(map(_names, cells)) for cells in zip(*columns, strict=True)]
+    frame["concepts"] = pd.Series(named, index=df.index, dtype=object)
     frame["lexical"] = _flags(df, "lexical", default=True)
     frame["cognate"] = _flags(df, "cognate", default=False)
     if "negative_for" in df:
         negative = [_names(value) for value in df["negative_for"]]
         frame["negative_for"] = pd.Series(negative, index=df.index, dtype=object)
-    if "concepts" in df:
+    if "concept" not in df:
         return frame.reset_index(drop=True)
     united = {c: _united for c in ("concepts", "negative_for") if c in frame}
     by_sentence = frame.groupby(list(NAMES), sort=False, as_index=False)

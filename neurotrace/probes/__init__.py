@@ -20,7 +20,7 @@ from neurotrace.probes.nulls import (
     layer_stratified,
     shared_counts,
 )
-from neurotrace.probes.ranking import Ranking, rank
+from neurotrace.probes.ranking import Ranking, rank, rankings
 from neurotrace.probes.scores import (
     auroc,
     average_precision,
@@ -50,5 +50,6 @@ __all__ = [
     "overlap",
     "pairwise_overlap",
     "rank",
+    "rankings",
     "shared_counts",
 ]

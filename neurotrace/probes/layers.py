@@ -59,7 +59,7 @@ def language_id(
     groups: ArrayLike | None = None,
     seeds: int = 3,
     seed: int = 0,
-    train_size: int | None = None,
+    train_size: int | float | None = None,
     method: Method = "discriminant",
     null: Literal["uniform", "permuted"] = "uniform",
 ) -> LanguageAccuracy:
@@ -90,7 +90,8 @@ def language_id(
     seed
         The same seed gives the same divisions.
     train_size
-        Training tokens a language; None takes as many as balance allows.
+        Training tokens a language: a number, a fraction (below 1) of what balance allows, or None
+        for all of that.
     method
         "discriminant" is a linear discriminant in closed form, with a ridge of a tenth of a
         feature's variance on the within-class covariance; "logistic" is scikit-learn's
@@ -135,7 +136,7 @@ def language_pairs(
     groups: ArrayLike | None = None,
     seeds: int = 3,
     seed: int = 0,
-    train_size: int | None = None,
+    train_size: int | float | None = None,
     method: Method = "discriminant",
 ) -> PairAccuracy:
     """`language_id` for each pair of languages alone, so that scripts can be read apart.
@@ -159,7 +160,7 @@ def language_pairs(
 
 
 def _mean_accuracy(
-    tokens: _Tokens, seeds: int, seed: int, train_size: int | None, method: Method
+    tokens: _Tokens, seeds: int, seed: int, train_size: int | float | None, method: Method
 ) -> float:
     hits = []
     for number in range(seeds):
@@ -172,7 +173,7 @@ def _mean_accuracy(
 
 
 def _divide(
-    tokens: _Tokens, train_size: int | None, rng: np.random.Generator
+    tokens: _Tokens, train_size: int | float | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Balanced training and test rows that share no word type and no group."""
     test_types = _draw_types(tokens, rng)
@@ -206,14 +207,16 @@ def _draw(names: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_
 def _balanced(
     tokens: _Tokens,
     rows: NDArray[np.bool_],
-    size: int | None,
+    size: int | float | None,
     side: str,
     rng: np.random.Generator,
 ) -> NDArray[np.intp]:
     """As many rows of every language as the poorest has, or as asked for."""
     n_languages = len(tokens.languages)
     counts = np.bincount(tokens.lang[rows], minlength=n_languages)
-    wanted = int(counts.min()) if size is None else size
+    wanted = int(counts.min()) if size is None else int(size)
+    if size is not None and 0 < size < 1:
+        wanted = max(MIN_TOKENS, round(size * int(counts.min())))
     if counts.min() < max(wanted, MIN_TOKENS):
         poorest = tokens.languages[int(counts.argmin())]
         raise ValueError(

@@ -19,6 +19,7 @@ from neurotrace.report.reading import (
     headline,
     level,
     mean_of,
+    number,
     other_languages,
     own_language,
     step_names,
@@ -108,20 +109,21 @@ def _watched(results: Results) -> Iterator[tuple[str, Curve, float, xr.Dataset]]
 def _loud_nulls(results: Results) -> Iterator[Doubt]:
     for name, words in (
         ("summary_deranged", "Deranged labels, which must find nothing,"),
+        ("summary_pseudo", "Pseudo-concepts, which mean nothing,"),
         ("summary_twin", "The re-initialised twin, which has learned nothing,"),
     ):
         if name not in results:
             continue
         null = headline(results, name)
-        loud = np.flatnonzero(
-            (curve(null, "corrected_low") > 0) & (curve(null, "corrected") > 0.03)
-        )
+        # Before correction: experts of a meaningless label rarely agree with themselves.
+        value, chance = curve(null, "value"), curve(null, "chance")
+        loud = np.flatnonzero((curve(null, "value_low") > chance) & (value > chance + 0.02))
         if len(loud):
-            at = int(loud[np.argmax(curve(null, "corrected")[loud])])
+            at = int(loud[np.argmax(value[loud])])
             yield (
                 "warning",
-                f"{words} give a corrected overlap of {with_interval(null, 'corrected', at)}: "
-                "something other than meaning is measured.",
+                f"{words} give an overlap of {with_interval(null, 'value', at)}, above chance "
+                f"{number(chance[at])}: something other than meaning is measured.",
             )
 
 

@@ -61,7 +61,8 @@ GALLERY = (
         "expertise",
         "How well do the best neurons tell their concept?",
         "Chosen on one half of the sentences, read on the other. Thin lines are languages. The "
-        "twin shows how much a random model achieves: only what lies above it was learned.",
+        "twin shows how much a random model achieves: only what lies above it was learned. "
+        "Dashed: a dense probe over all neurons, at home and elsewhere, as the ceiling.",
     ),
     Plot(
         layer_plots.concept_neurons,

@@ -44,7 +44,7 @@ def language_identification(results: Results) -> "Figure":
         Without ``language_id``, or where it has no ``chance``.
     """
     found = demand(results, "language_id")
-    tokens = attribute(found, "tokens")
+    tokens, left_out = attribute(found, "tokens"), attribute(found, "left_out")
     figure, (panel,) = panels(
         found,
         "Language of a token, read off each layer",
@@ -52,6 +52,7 @@ def language_identification(results: Results) -> "Figure":
             attribute(found, "path"),
             "word types disjoint" if attribute(found, "disjoint_types") else "random tokens",
             f"{count(tokens)} tokens" if tokens else "",
+            f"without {left_out}" if left_out else "",
         ),
         ylabels=["accuracy"],
         label_width=16,

@@ -46,6 +46,7 @@ ANALYSES = {
     "summary_deranged": "Deranged labels",
     "summary_pseudo": "Pseudo-concepts",
     "expertise": "Average precision of the best neurons",
+    "ceilings": "Directions and dense probes as ceilings",
     "top_neurons": "Table of top neurons",
     "concept_neurons": "Concept neurons in one, two or all languages",
     "language_neurons": "Language neurons",

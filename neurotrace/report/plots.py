@@ -207,6 +207,13 @@ def expert_quality(results: Results) -> "Figure":
             panel.line(one, "", colour, width=0.6)
         if family:
             panel.line(mean_of(family, n_steps), label, colour)
+    if "ceilings" in results:
+        ceiling = demand(results, "ceilings")
+        for part, colour in ((own_language, "neurons"), (other_languages, "other")):
+            family = part(ceiling, "dense")
+            if family:
+                label = "dense probe" if part is own_language else "dense, others"
+                panel.line(mean_of(family, n_steps), label, COLOURS[colour], style="--", width=1.2)
     if "expertise_twin" in results:
         twin = mean_of(own_language(demand(results, "expertise_twin")), 1)
         panel.level(float(twin[0]), "twin, own lang.", COLOURS["twin"], style=LOOSE)

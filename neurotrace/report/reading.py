@@ -93,16 +93,16 @@ def by_family(dataset: xr.Dataset, axis: str, name: str = "value") -> dict[str, 
     return {str(member): array.values[:, at] for at, member in enumerate(members)}
 
 
-def own_language(expertise: xr.Dataset) -> dict[str, Curve]:
+def own_language(expertise: xr.Dataset, variable: str = "value") -> dict[str, Curve]:
     """Held-out score of a language's experts in that language: one curve each."""
-    array = expertise["value"].transpose("step", "concept", "lang_a", "lang_b").mean("concept")
+    array = expertise[variable].transpose("step", "concept", "lang_a", "lang_b").mean("concept")
     langs = [str(lang) for lang in expertise["lang_a"].values]
     return {lang: array.values[:, at, at] for at, lang in enumerate(langs)}
 
 
-def other_languages(expertise: xr.Dataset) -> dict[str, Curve]:
+def other_languages(expertise: xr.Dataset, variable: str = "value") -> dict[str, Curve]:
     """Held-out score of a language's experts in all other languages: one curve each."""
-    array = expertise["value"].transpose("step", "concept", "lang_a", "lang_b").mean("concept")
+    array = expertise[variable].transpose("step", "concept", "lang_a", "lang_b").mean("concept")
     langs = [str(lang) for lang in expertise["lang_a"].values]
     if len(langs) < 2:
         return {}

@@ -182,6 +182,14 @@ def _experts(results: Results) -> Iterator[Finding]:
     if "expertise_twin" in results:
         twin = mean_of(own_language(demand(results, "expertise_twin")), 1)
         text += f", the re-initialised twin has {number(twin[0], 2)} in its own language"
+    if "ceilings" in results:
+        ceiling = demand(results, "ceilings")
+        for name, words in (("direction", "a difference of means"), ("dense", "a dense probe")):
+            at_home, away = (
+                mean_of(part(ceiling, name), n)[-1] for part in (own_language, other_languages)
+            )
+            text += f"; {words} over all neurons has {number(at_home, 2)} at home"
+            text += f" and {number(away, 2)} elsewhere" if isfinite(away) else ""
     yield Finding(text + ".", "note")
 
 
@@ -201,6 +209,9 @@ def _language_id(results: Results) -> Iterator[Finding]:
         twin = by_family(demand(results, "language_id_twin"), "layer").values()
         values = [one[-1] for one in twin]
         text += f", the twin's layers have {number(min(values), 2)} to {number(max(values), 2)}"
+    left_out = attribute(found, "left_out")
+    if left_out:
+        text += f"; left out for want of tokens: {left_out}"
     yield Finding(f"{text}. {NO_EVIDENCE}", "note")
 
 

@@ -1,6 +1,7 @@
 """Everything that keeps or eats `step`: lifts of pure methods over a store."""
 
 from neurotrace.trajectories.analyses import expert_sizes, tasks
+from neurotrace.trajectories.ceilings import ceilings
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
 from neurotrace.trajectories.expertise import expertise, top_neurons
 from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
@@ -12,6 +13,7 @@ from neurotrace.trajectories.results import Results, finished, read
 __all__ = [
     "Results",
     "along_steps",
+    "ceilings",
     "concept_neurons",
     "expert_overlap",
     "expert_sizes",

@@ -1,5 +1,6 @@
 """What a whole trace computes: a table from names to results, in the order they are read."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -7,11 +8,18 @@ import xarray as xr
 
 from neurotrace import probes
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.ceilings import ceilings
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
 from neurotrace.trajectories.expertise import expertise, top_neurons
 from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
-from neurotrace.trajectories.layers import language_identification, loss, retrieval
-from neurotrace.trajectories.lifts import step_keys
+from neurotrace.trajectories.layers import (
+    MIN_TOKENS,
+    language_identification,
+    loss,
+    retrieval,
+    usual_kind,
+)
+from neurotrace.trajectories.lifts import is_parallel, step_keys
 from neurotrace.trajectories.overlap import expert_overlap
 
 Task = tuple[str, Callable[[], xr.Dataset]]
@@ -56,9 +64,9 @@ def tasks(
             ("concept_neurons", partial(concept_neurons, store, path=path, seed=seed)),
             ("language_neurons", partial(language_neurons, store, path=path, seed=seed)),
         ],
-        "language_id": lambda: _with_twin("language_id", language_identification, store),
-        "retrieval": lambda: _with_twin("retrieval", retrieval, store),
-        "loss": lambda: [("loss", partial(loss, store))],
+        "language_id": lambda: _language_tasks(store),
+        "retrieval": lambda: _retrieval_tasks(store),
+        "loss": lambda: _loss_tasks(store),
     }
     unknown = [name for name in analyses if name not in valid]
     if unknown:
@@ -83,15 +91,19 @@ def _overlap_tasks(
     top: float,
     seed: int,
 ) -> list[Task]:
+    if len(store.languages) < 2:
+        return _leave_out("expert overlap", "there is one language")
     k = probes.n_experts(top, sum(store.width(path)))
     sizes = expert_sizes(top, sum(store.width(path)))
     null = partial(overlap, store, path=path, top=k, n_splits=NULL_SPLITS)
+    share = k / sum(store.width(path))  # within a layer the same share, not the same number
     made: dict[str, Callable[[], xr.Dataset]] = {
         "": lambda: overlap(store, path=path, top=sizes).assign_attrs(main_k=k),
-        "_layers": lambda: overlap(store, path=path, top=top, per_layer=True),
+        "_layers": lambda: overlap(store, path=path, top=share, per_layer=True),
         "_deranged": partial(null, null="deranged"),
-        "_pseudo": partial(null, null="pseudo"),
     }
+    if len(store.concepts) > 1:  # a single pseudo-concept would be every sentence
+        made["_pseudo"] = partial(null, null="pseudo")
     if rotated:
         made["_rotated"] = lambda: _mean_of([overlap(store, path=p, top=k) for p in rotated])
     if store.twin is not None:
@@ -118,7 +130,34 @@ def _expertise_tasks(store: ActivationStore, path: str, seed: int) -> list[Task]
         return dataset.assign_attrs(step=int(store.steps[-1]), path=path)
 
     run = partial(expertise, path=path, seed=seed)
-    return [*_with_twin("expertise", run, store), ("top_neurons", table)]
+    ceiling = partial(ceilings, store, path=path, seed=seed)
+    return [*_with_twin("expertise", run, store), ("ceilings", ceiling), ("top_neurons", table)]
+
+
+def _language_tasks(store: ActivationStore) -> list[Task]:
+    kind = usual_kind(store)
+    if kind is None:
+        return _leave_out(
+            "language identification", f"fewer than two languages have {MIN_TOKENS} drawn tokens"
+        )
+    return _with_twin("language_id", partial(language_identification, kind=kind), store)
+
+
+def _loss_tasks(store: ActivationStore) -> list[Task]:
+    if store.loss(step_keys(store)[0]) is None:
+        return _leave_out("loss", "none was captured")
+    return [("loss", partial(loss, store))]
+
+
+def _retrieval_tasks(store: ActivationStore) -> list[Task]:
+    if not is_parallel(store) or len(store.languages) < 2:
+        return _leave_out("retrieval", "the sentences are not parallel")
+    return _with_twin("retrieval", retrieval, store)
+
+
+def _leave_out(what: str, why: str) -> list[Task]:
+    warnings.warn(f"{what} is left out: {why}", stacklevel=2)
+    return []
 
 
 def _with_twin(
@@ -137,17 +176,15 @@ def _mean_of(results: list[xr.Dataset]) -> xr.Dataset:
 
 
 def _basis(overlap: xr.Dataset, rotated: xr.Dataset, k: int, seed: int) -> xr.Dataset:
-    """Corrected overlap of neurons minus that of rotated units, with a paired interval."""
-    neurons = node_bootstrap(
-        overlap.isel(k=list(overlap["k"].values).index(k), drop=True), seed=seed
-    )
-    draws = neurons["corrected"] - node_bootstrap(rotated.drop_vars("k"), seed=seed)["corrected"]
-    low, high = interval(draws.isel(replicate=slice(1, None)))
-    return xr.Dataset(
-        {
-            "value": draws.isel(replicate=0),
-            "value_low": low,
-            "value_high": high,
-            "chance": xr.DataArray(0.0),
-        }
-    )
+    """Overlap of neurons minus that of rotated units, with a paired interval.
+
+    Before correction: a rotation lowers overlap and ceiling together, so that the corrected
+    overlap of sparse neurons would stay what it is.
+    """
+    at_k = overlap.isel(k=list(overlap["k"].values).index(k), drop=True)
+    draws = node_bootstrap(at_k, seed=seed) - node_bootstrap(rotated.drop_vars("k"), seed=seed)
+    found = {"chance": xr.DataArray(0.0)}
+    for name in ("value", "corrected"):
+        low, high = interval(draws[name])
+        found |= {name: draws[name].isel(replicate=0), f"{name}_low": low, f"{name}_high": high}
+    return xr.Dataset(found)

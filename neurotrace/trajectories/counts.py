@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurotrace import probes
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.halved import Halved
-from neurotrace.trajectories.lifts import StepKey, along_steps
+from neurotrace.trajectories.lifts import StepKey, along_steps, is_parallel
 
 KINDS = ("exactly_one", "at_least_two", "all")
 
@@ -43,7 +43,8 @@ def concept_neurons(
     Returns
     -------
     For each of ``exactly_one at_least_two all``: the count, ``…_chance`` (mean of the null) and
-    ``…_chance_low``, ``…_chance_high``; ``base``, the mean chance AP.
+    ``…_chance_low``, ``…_chance_high``, NaN for a single concept, which cannot be traded;
+    ``base``, the mean chance AP.
     """
     halved = Halved.of(store, path, n_splits=1, seed=seed)
     layer_of = np.repeat(np.arange(len(store.layers)), halved.widths)
@@ -54,10 +55,11 @@ def concept_neurons(
         drawn = probes.degree_preserving(passes, layer_of, replicates=replicates, seed=seed)
         result: dict[str, float] = {}
         for name, count, null in zip(KINDS, counts, drawn, strict=True):
-            low, high = np.quantile(null, [alpha / 2, 1 - alpha / 2])
+            drawn_counts = null if passes.shape[1] > 1 else np.full(1, np.nan)
+            low, high = np.quantile(drawn_counts, [alpha / 2, 1 - alpha / 2])
             result |= {
                 name: int(count),
-                f"{name}_chance": float(null.mean()),
+                f"{name}_chance": float(drawn_counts.mean()),
                 f"{name}_chance_low": low,
                 f"{name}_chance_high": high,
             }
@@ -87,21 +89,23 @@ def language_neurons(
     Returns
     -------
     ``value`` (step, lang) and ``chance``, the same count after the languages are shuffled within
-    each group; attribute ``neurons`` is their total number.
+    each group (among all sentences where the set is not parallel); attribute ``neurons`` is
+    their total number.
     """
     examples = store.examples
     langs = examples["lang"].to_numpy()
     onehot = langs[:, None] == np.array(store.languages)
-    shuffled = onehot[_within_groups(examples["group"].to_numpy(), seed)]
+    units = examples["group"].to_numpy() if is_parallel(store) else np.zeros(len(langs))
+    shuffled = onehot[_within_groups(units, seed)]
     in_a = Halved.of(store, path, n_splits=1, seed=seed).in_a
 
     def one(step: StepKey) -> xr.Dataset:
         found = np.zeros((2, len(store.languages)))
         for layer in store.layers:
-            ranking = probes.rank(store.read(step, layer, path).values)
-            for kind, labels in enumerate((onehot, shuffled)):
-                scores = ranking.average_precision_halves(labels, in_a)[0]
-                found[kind] += (scores >= threshold).all(0).sum(-1)
+            for _, ranking in probes.rankings(store.read(step, layer, path).values):
+                for kind, labels in enumerate((onehot, shuffled)):
+                    scores = ranking.average_precision_halves(labels, in_a)[0]
+                    found[kind] += (scores >= threshold).all(0).sum(-1)
         return xr.Dataset({"value": ("lang", found[0]), "chance": ("lang", found[1])})
 
     result = along_steps(store, one).assign_coords(lang=store.languages)

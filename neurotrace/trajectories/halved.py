@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurotrace import probes
 from neurotrace.splits import halves
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.lifts import StepKey, language_rows
+from neurotrace.trajectories.lifts import StepKey, is_parallel, language_rows
 from neurotrace.trajectories.relabel import relabel
 
 SCORES = {
@@ -49,10 +49,14 @@ class Halved:
     ) -> Self:
         """Divide a store's groups; a null's labels are halved as evenly as real ones."""
         groups, langs = store.examples["group"].to_numpy(), store.examples["lang"].to_numpy()
-        own = store.labels
+        own = even = store.labels
         if null == "pseudo":
             own = relabel(null, own, groups, langs, seed=seed)
-        in_a = halves(groups, own, n_splits=n_splits, seed=seed)
+            # Even in the real concepts, too: one that is all in half A would repel half B.
+            even = np.hstack([own, store.labels])
+        if not is_parallel(store):
+            even = np.hstack([even, langs[:, None] == np.unique(langs)])
+        in_a = halves(groups, even, n_splits=n_splits, seed=seed)
         if null != "pseudo":
             own = relabel(null, own, groups, langs, in_a=in_a, seed=seed)
         return cls(store, path, own, in_a)

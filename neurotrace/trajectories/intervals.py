@@ -2,7 +2,7 @@
 
 Pairs of languages are no independent samples (66 pairs of 12 languages are 12 languages), and
 sentences must not be resampled through a selection of experts. So replicates reweight concepts
-and languages as nodes, with the splits nested inside.
+and languages as nodes; the splits within are averaged first.
 """
 
 import warnings
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neurotrace.trajectories.overlap import reliability_root
 
+MIN_CONCEPTS = 3  # fewer cannot be resampled to any purpose
 AVERAGED = ("value", "stratified", "wrong_concept", "same_half", "excess")
 
 
@@ -41,13 +42,14 @@ def summarize(
 
     Notes
     -----
-    With fewer than about five languages the interval over languages is rough, and it never covers
+    With fewer than about five languages the interval over languages is rough, with two it covers
+    concepts alone, and with fewer than three concepts there is none (NaN). It never covers
     differences between training runs: show seeds apart.
     """
     draws = node_bootstrap(overlap, replicates=replicates, seed=seed)
     result = xr.Dataset(coords={n: c for n, c in overlap.coords.items() if n != "k" or c.ndim})
     for name in [*AVERAGED, "rel", "ceiling", "corrected"]:
-        low, high = interval(draws[name].isel(replicate=slice(1, None)), alpha=alpha)
+        low, high = interval(draws[name], alpha=alpha)
         result[name] = draws[name].isel(replicate=0)
         result[f"{name}_low"], result[f"{name}_high"] = low, high
     result["chance"] = overlap["chance"]
@@ -90,13 +92,20 @@ def node_bootstrap(overlap: xr.Dataset, *, replicates: int = 1000, seed: int = 0
 
 
 def interval(draws: xr.DataArray, *, alpha: float = 0.05) -> tuple[xr.DataArray, xr.DataArray]:
-    """Percentile interval over ``replicate``; draws that are NaN (no pair left) do not count."""
+    """Percentile interval over ``replicate``, of which 0 is the estimate.
+
+    NaN where the estimate is NaN; other draws that are NaN (no pair left) do not count.
+    """
+    estimate, draws = draws.isel(replicate=0), draws.isel(replicate=slice(1, None))
+    if not draws.sizes["replicate"]:
+        nothing = xr.full_like(estimate, np.nan, dtype=float)
+        return nothing, nothing
     with warnings.catch_warnings():
         # Where every draw is NaN the interval is NaN, which is all that NumPy would tell.
         warnings.filterwarnings("ignore", message="All-NaN slice")
         bounds = draws.quantile([alpha / 2, 1 - alpha / 2], dim="replicate", skipna=True)
-    low, high = (bounds.isel(quantile=at, drop=True) for at in (0, 1))
-    return low, high
+    bounds = bounds.where(estimate.notnull())
+    return bounds.isel(quantile=0, drop=True), bounds.isel(quantile=1, drop=True)
 
 
 def _weights(
@@ -104,6 +113,8 @@ def _weights(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Counts of each node in resamples with replacement; row 0 counts every node once."""
     rng = np.random.default_rng([seed, 2])
+    if n_concepts < MIN_CONCEPTS:
+        replicates = 0
     concepts = rng.multinomial(n_concepts, np.full(n_concepts, 1 / n_concepts), replicates)
     langs = rng.multinomial(n_langs, np.full(n_langs, 1 / n_langs), replicates)
     return tuple(  # type: ignore[return-value]
@@ -113,11 +124,13 @@ def _weights(
 
 def _mean(values: xr.DataArray, weights: xr.DataArray, dims: list[str]) -> xr.DataArray:
     """Weighted mean that leaves NaN out and is NaN where no weight is left."""
-    weights = weights * values.notnull()
-    total = weights.sum(dims)
-    return (values.fillna(0) * weights).sum(dims) / total.where(total > 0)
+    total = xr.dot(weights, values.notnull().astype(float), dim=dims)
+    return xr.dot(weights, values.fillna(0), dim=dims) / total.where(total > 0)
 
 
 def _root(rel: xr.DataArray, chance: xr.DataArray) -> xr.DataArray:
+    """Ceilings of all pairs; a draw may fall below what the estimate needs, not below chance."""
     a, b = rel.rename(lang="lang_a"), rel.rename(lang="lang_b")
-    return xr.apply_ufunc(reliability_root, a, b, chance)
+    estimate = xr.apply_ufunc(reliability_root, a.isel(replicate=0), b.isel(replicate=0), chance)
+    above = (a > chance) & (b > chance)
+    return ((a - chance) * (b - chance)).where(above & estimate.notnull()) ** 0.5

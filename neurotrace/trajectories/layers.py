@@ -3,15 +3,23 @@
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace import geometry, probes
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.lifts import StepKey, along_steps, language_rows, step_keys
+from neurotrace.trajectories.lifts import (
+    StepKey,
+    along_steps,
+    is_parallel,
+    language_rows,
+    step_keys,
+)
 
 KINDS = ("whole", "continuation", "byte", "all")
-SIZES = {"value": 1.0, "value_half": 0.5, "value_quarter": 0.25}
+SIZES = {"value": None, "value_half": 0.5, "value_quarter": 0.25}
+MIN_TOKENS = 100  # of a language: a third of the types in a third of the groups is a ninth of them
 
 
 def language_identification(
@@ -34,6 +42,8 @@ def language_identification(
         Site whose ``site/tokens`` were captured.
     kind
         ``"whole"`` for tokens that are whole words, ``"continuation"``, ``"byte"`` or ``"all"``.
+        Languages with fewer than 100 such tokens are left out and named in the attribute
+        ``left_out``.
     disjoint_types
         ``False`` gives the paper's variant, random tokens, which a memory of word types solves.
     seeds
@@ -45,6 +55,12 @@ def language_identification(
     ``same_script`` and ``cross_script`` (mean over language pairs, NaN where there is none),
     ``embed`` (step): the same probe on the embeddings, and ``chance``, one over the languages.
 
+    Raises
+    ------
+    ValueError
+        Without token states, for an unknown kind, or with enough tokens in fewer than two
+        languages.
+
     Notes
     -----
     Riemenschneider & Frank (2025) probe random tokens; with disjoint types the probe cannot read
@@ -55,14 +71,18 @@ def language_identification(
     tokens = store.tokens
     if tokens is None:
         raise ValueError(f"got a store without token states; expected {site}/tokens captured")
-    kept = np.ones(len(tokens), bool) if kind == "all" else (tokens["kind"] == kind).to_numpy()
+    kept, left_out = _tokens_of(tokens, kind)
     tokens = tokens[kept]
+    if tokens["lang"].nunique() < 2:
+        raise ValueError(
+            f"got fewer than {MIN_TOKENS} {kind} tokens in {', '.join(left_out)}; expected that "
+            "many in at least two languages"
+        )
     groups = store.examples["group"].to_numpy()[tokens["example"].to_numpy()]
     langs = tokens["lang"].to_numpy()
     types = tokens["id"].to_numpy() if disjoint_types else None
-    sizes = _train_sizes(langs)
 
-    def probe(X: NDArray, size: int | None = None) -> float:
+    def probe(X: NDArray, size: float | None = None) -> float:
         found = probes.language_id(
             X, langs, types=types, groups=groups, seeds=seeds, train_size=size
         )
@@ -74,7 +94,7 @@ def language_identification(
         }
         for layer in store.layers:
             X = store.read(step, layer, f"{site}/tokens").values[kept]
-            for name, size in sizes.items():
+            for name, size in SIZES.items():
                 found[name].append(probe(X, size))
             same, cross = _by_script(X, langs, types, groups, seeds)
             found["same_script"].append(same)
@@ -92,12 +112,18 @@ def language_identification(
         "disjoint_types": int(disjoint_types),
         "seeds": seeds,
         "tokens": len(tokens),
+        "left_out": ", ".join(left_out),
     }
     return result
 
 
 def retrieval(
-    store: ActivationStore, *, path: str = "hook_resid_post/mean", center: bool = True
+    store: ActivationStore,
+    *,
+    path: str = "hook_resid_post/mean",
+    center: bool = True,
+    candidates: int = 2000,
+    seed: int = 0,
 ) -> xr.Dataset:
     """How often is a sentence's translation its nearest neighbour, per layer over training?
 
@@ -107,19 +133,23 @@ def retrieval(
     ----------
     center
         Take the mean of each language off first; raw cosines compare languages, not sentences.
+    candidates
+        At most so many sentence groups, drawn with ``seed``: cost and chance depend on them.
 
     Returns
     -------
     ``value`` (step, layer, lang_a, lang_b), symmetric, NaN on the diagonal; ``chance``, one over
     the number of candidates.
     """
-    rows = {
-        lang: own[np.argsort(store.examples["group"].to_numpy()[own], kind="stable")]
-        for lang, own in language_rows(store)
-    }
-    groups = [set(store.examples["group"].to_numpy()[own]) for own in rows.values()]
-    if any(group != groups[0] for group in groups):
+    if not is_parallel(store):
         raise ValueError("got languages with different groups; expected a parallel set")
+    group = store.examples["group"].to_numpy()
+    names = np.random.default_rng([seed, 4]).permutation(np.unique(group))[:candidates]
+    rows = {
+        lang: own[np.argsort(group[own], kind="stable")]
+        for lang, every in language_rows(store)
+        for own in [every[np.isin(group[every], names)]]
+    }
 
     def one(step: StepKey) -> xr.Dataset:
         shape = (len(store.layers), len(rows), len(rows))
@@ -135,8 +165,8 @@ def retrieval(
     result = along_steps(store, one).assign_coords(
         layer=store.layers, lang_a=list(rows), lang_b=list(rows)
     )
-    result["chance"] = xr.DataArray(1 / len(groups[0]))
-    result.attrs |= {"path": path, "center": int(center), "candidates": len(groups[0])}
+    result["chance"] = xr.DataArray(1 / len(names))
+    result.attrs |= {"path": path, "center": int(center), "candidates": len(names)}
     return result
 
 
@@ -163,13 +193,23 @@ def loss(store: ActivationStore) -> xr.Dataset:
     return result
 
 
-def _train_sizes(langs: NDArray) -> dict[str, int | None]:
-    """Training tokens a language: all there are, half and a quarter of about half of them."""
-    smallest = min(int((langs == lang).sum()) for lang in set(langs))
-    return {
-        name: None if share == 1 else max(8, int(smallest * share / 2))
-        for name, share in SIZES.items()
-    }
+def usual_kind(store: ActivationStore) -> str | None:
+    """``whole`` where two languages have enough whole words, else ``all``, else None."""
+    if store.tokens is not None:
+        for kind in ("whole", "all"):
+            kept, _ = _tokens_of(store.tokens, kind)
+            if store.tokens["lang"][kept].nunique() > 1:
+                return kind
+    return None
+
+
+def _tokens_of(tokens: pd.DataFrame, kind: str) -> tuple[NDArray[np.bool_], list[str]]:
+    """Which rows are of a kind, in languages that have enough of it; the languages left out."""
+    kept = np.ones(len(tokens), bool) if kind == "all" else (tokens["kind"] == kind).to_numpy()
+    counts = tokens["lang"][kept].value_counts()
+    langs = [str(lang) for lang in pd.unique(tokens["lang"])]
+    left_out = [lang for lang in langs if counts.get(lang, 0) < MIN_TOKENS]
+    return kept & ~tokens["lang"].isin(left_out).to_numpy(), left_out
 
 
 def _by_script(

@@ -47,6 +47,12 @@ def language_rows(store: ActivationStore) -> Iterator[tuple[str, NDArray[np.intp
         yield lang, np.flatnonzero(langs == lang)
 
 
+def is_parallel(store: ActivationStore) -> bool:
+    """Whether every group of sentences stands in every language."""
+    counts = store.examples.groupby("group")["lang"].nunique()
+    return bool((counts == len(store.languages)).all())
+
+
 def per_neuron(
     store: ActivationStore,
     score: Score,
@@ -81,7 +87,7 @@ def per_neuron(
         raise ValueError(f"got layers of widths {sorted(set(widths))}; expected one width")
     kept = np.isin(store.examples["group"], groups) if groups is not None else None
     rows = {lang: r if kept is None else r[kept[r]] for lang, r in language_rows(store)}
-    labels = store.labels > 0
+    labels = store.labels
 
     def one(step: StepKey) -> xr.Dataset:
         value = np.empty((len(rows), labels.shape[1], len(widths), widths[0]), dtype=np.float32)
@@ -101,7 +107,8 @@ def per_neuron(
     )
 
 
-def _chance(score: Score, positive: NDArray[np.bool_]) -> float:
+def _chance(score: Score, labels: NDArray[np.int8]) -> float:
     if score is probes.average_precision:
-        return probes.expected_average_precision(int(positive.sum()), len(positive))
+        n_judged = int((labels >= 0).sum())
+        return probes.expected_average_precision(int((labels > 0).sum()), n_judged)
     return 0.5 if score is probes.auroc else float("nan")

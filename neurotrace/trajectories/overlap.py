@@ -18,6 +18,7 @@ from neurotrace.trajectories.halved import SCORES, Halved
 from neurotrace.trajectories.lifts import StepKey, along_steps
 
 MIN_RELIABILITY = 0.2  # below it the ceiling is too near chance to divide by
+MIN_ABOVE_CHANCE = 0.15  # of the way from chance to 1: the same, where chance itself is high
 
 
 def expert_overlap(
@@ -146,7 +147,7 @@ def reliability_root(
 ) -> NDArray[np.float64]:
     """``√((rel_a − chance)(rel_b − chance))``, NaN where a reliability is too low to divide by."""
     low = np.fmin(rel_a, rel_b)
-    usable = (low >= MIN_RELIABILITY) & (low > chance)
+    usable = (low >= MIN_RELIABILITY) & (low >= chance + MIN_ABOVE_CHANCE * (1 - chance))
     with np.errstate(invalid="ignore"):
         root = np.sqrt((rel_a - chance) * (rel_b - chance))
     return np.where(usable, root, np.nan)

@@ -37,54 +37,55 @@ def relabel(
         return labels
     rng = np.random.default_rng([seed, 1])
     if null == "deranged":
-        for _ in range(MAX_DRAWS):
-            drawn = _deranged(labels, groups, langs, rng)
-            if in_a is None or _positive_everywhere(drawn, langs, in_a):
-                return drawn
-        raise ValueError(
-            f"got too few groups a concept to derange labels in {MAX_DRAWS} draws; "
-            "expected about 8 or more, or fewer splits"
-        )
+        deranged = labels.copy()
+        for lang in np.unique(langs):
+            rows = np.flatnonzero(langs == lang)
+            own = None if in_a is None else in_a[:, rows]
+            deranged[rows] = _deranged(labels[rows], groups[rows], own, rng)
+        return deranged
     if null == "pseudo":
         return _pseudo(labels, groups, rng)
     raise ValueError(f"got null {null!r}; valid are {', '.join(NULLS)}")
 
 
 def _deranged(
-    labels: NDArray[np.int8], groups: NDArray, langs: NDArray, rng: np.random.Generator
+    labels: NDArray[np.int8],
+    groups: NDArray,
+    in_a: NDArray[np.bool_] | None,
+    rng: np.random.Generator,
 ) -> NDArray[np.int8]:
-    deranged = labels.copy()
-    for lang in np.unique(langs):
-        rows = np.flatnonzero(langs == lang)
-        names, group = np.unique(groups[rows], return_inverse=True)
-        of_group = np.zeros((len(names), labels.shape[1]), dtype=labels.dtype)
-        of_group[group] = labels[rows]
+    """One language's labels, handed on along a random cycle through its groups."""
+    names, group = np.unique(groups, return_inverse=True)
+    of_group = np.zeros((len(names), labels.shape[1]), dtype=labels.dtype)
+    of_group[group] = labels
+    for _ in range(MAX_DRAWS):
         order = rng.permutation(len(names))  # a cycle through all groups has no fixed point
         source = np.empty_like(order)
         source[order] = np.roll(order, 1)
-        deranged[rows] = of_group[source][group]
-    return deranged
+        drawn = of_group[source][group]
+        if in_a is None or _both_sided(drawn, in_a):
+            return drawn
+    raise ValueError(
+        f"got too few groups a concept to derange labels in {MAX_DRAWS} draws; "
+        "expected about 8 or more, or fewer splits"
+    )
 
 
-def _positive_everywhere(labels: NDArray[np.int8], langs: NDArray, in_a: NDArray[np.bool_]) -> bool:
-    for lang in np.unique(langs):
-        rows = langs == lang
-        positive = (labels[rows] > 0).astype(np.int32)
-        own = in_a[:, rows]
-        if not ((own @ positive > 0).all() and (~own @ positive > 0).all()):
-            return False
-    return True
+def _both_sided(labels: NDArray[np.int8], in_a: NDArray[np.bool_]) -> bool:
+    """Whether every concept has positives in both halves of every split."""
+    positive = (labels > 0).astype(np.int32)
+    return bool((in_a @ positive > 0).all() and (~in_a @ positive > 0).all())
 
 
 def _pseudo(
     labels: NDArray[np.int8], groups: NDArray, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Deal the groups of each real concept out to the pseudo-concepts in turn."""
+    """Deal the groups of each kind, those of one set of concepts, out to the pseudo-concepts."""
     n_concepts = labels.shape[1]
     names, group = np.unique(groups, return_inverse=True)
     real = np.zeros((len(names), n_concepts), dtype=bool)
     np.logical_or.at(real, group, labels > 0)
-    kind = np.where(real.any(1), real.argmax(1), n_concepts)
+    kind = np.unique(real, axis=0, return_inverse=True)[1].reshape(-1)
     order = rng.permutation(len(names))
     order = order[np.argsort(kind[order], kind="stable")]
     dealt = np.empty(len(names), dtype=np.intp)

@@ -4,6 +4,7 @@ Groups are added to ``results.h5.partial`` as they are finished, so that an inte
 on where it stopped; the file gets its name when the last one is in.
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -22,7 +23,7 @@ class Results:
         self.folder = Path(folder)
         self.file = self.folder / FILE
         self.partial = self.folder / f"{FILE}.partial"
-        self._done = set(_groups(self.file)) or set(_readable(self.partial))
+        self._done = set(_readable(self.partial)) or set(_groups(self.file))
 
     def __contains__(self, name: str) -> bool:
         return name in self._done
@@ -31,6 +32,8 @@ class Results:
         """The result of that name: read if it is there, computed and kept if it is not."""
         if name not in self._done:
             dataset = compute()
+            if self.file.is_file() and not self.partial.is_file():
+                shutil.copy(self.file, self.partial)  # a finished file is added to, never lost
             mode: Literal["a", "w"] = "a" if self.partial.is_file() else "w"
             dataset.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
             with h5py.File(self.partial, "a") as file:

@@ -45,6 +45,8 @@ def test_a_pattern_names_unusual_folders(tmp_path):
         find(tmp_path, pattern="epoch.*")
     with pytest.raises(ValueError, match="no regular expression"):
         find(tmp_path, pattern="(")
+    with pytest.raises(ValueError, match="got step 'h1_it5?4?0?'; expected digits"):
+        find(tmp_path, pattern="epoc(?P<step>.*)")
 
 
 def test_one_checkpoint_folder_is_a_series_of_one(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from neurotrace.checkpoints import BrokenCheckpoint, weight_hash
+from neurotrace.checkpoints import BrokenCheckpoint, fingerprint, weight_hash
 
 
 def tensors(seed=0):
@@ -58,7 +58,7 @@ def test_shards_hash_like_one_file(tmp_path):
 def test_a_torch_file_is_read_as_weights_only(tmp_path):
     state = {name: torch.from_numpy(tensor) for name, tensor in tensors().items()}
     torch.save(state, tmp_path / "pytorch_model.bin")
-    assert len(weight_hash(tmp_path)) == 64
+    assert weight_hash(tmp_path) == weight_hash(save(tmp_path / "safe", tensors()))
     torch.save({"a": print}, tmp_path / "pytorch_model.bin")
     with pytest.raises(BrokenCheckpoint, match="pytorch_model.bin: not loadable as weights"):
         weight_hash(tmp_path)
@@ -70,6 +70,22 @@ def test_a_truncated_file_is_named(tmp_path, kept):
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(BrokenCheckpoint, match="step8/model.safetensors: got"):
         weight_hash(tmp_path / "step8")
+
+
+def test_a_nested_torch_file_and_an_index_without_a_map_are_named(tmp_path):
+    torch.save({"model": {"a": torch.zeros(1)}}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(BrokenCheckpoint, match="got 'model', which is no tensor"):
+        weight_hash(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(BrokenCheckpoint, match="got no table weight_map"):
+        weight_hash(other)
+
+
+def test_a_fingerprint_tells_other_weights_of_the_same_size(tmp_path):
+    marks = [fingerprint(save(tmp_path / str(seed), tensors(seed))) for seed in (0, 0, 1)]
+    assert marks[0] == marks[1] != marks[2]
 
 
 def test_a_folder_without_weights_is_named(tmp_path):

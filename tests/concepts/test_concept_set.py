@@ -105,6 +105,7 @@ ROWS = long_form().to_dict("records")
         ([r | {"concept": "a"} for r in ROWS], "got no negatives for concept 'a' in qaa_Latn"),
         ([*ROWS, {"group": "g", "lang": "x", "text": "t", "concept": "a"}], "got rows in x"),
         ([*ROWS, {"group": "g", "lang": "x"}], "line 10: got fields group, lang; expected"),
+        ([*ROWS, ROWS[0] | {"text": None}], "line 10: got fields group, lang, concept; expected"),
         ([*ROWS, "word"], "line 10: got 'word'; expected a JSON object"),
     ],
 )
@@ -113,6 +114,21 @@ def test_a_bad_row_is_refused_by_name(tmp_path, rows, message):
         ConceptSet.load(write(tmp_path / "bad.jsonl", rows))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_other_line_separators_within_a_sentence_are_kept(tmp_path):
+    df = long_form()
+    df.loc[0, "text"] = "one\u2028two\u0085three"
+    path = ConceptSet.from_frame(df).to_jsonl(tmp_path / "set.jsonl")
+    assert ConceptSet.load(path).frame["text"][0] == "one\u2028two\u0085three"
+
+
+def test_concept_and_concepts_may_stand_in_one_file(tmp_path):
+    rows = [
+        r | {"concept": None, "concepts": ["a", "c"]} if r["group"] == "g0" else r for r in ROWS
+    ]
+    rows = [{k: v for k, v in row.items() if v is not None} for row in rows]
+    assert ConceptSet.load(write(tmp_path / "x.jsonl", rows)).concepts == ["a", "b", "c"]
 
 
 def test_bytes_that_are_not_utf8_are_refused(tmp_path):

@@ -127,6 +127,13 @@ def test_a_folder_begun_with_other_settings_is_refused(tiny_lab, tiny_run, capsy
     assert "begun with another trace: splits (was 20, now 7)" in line
 
 
+def test_another_model_in_a_finished_folder_is_refused(tiny_lab, tiny_run, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(tiny_lab, other)
+    shutil.copy(other / "twin" / "model.safetensors", other / "step-000256")
+    assert "weights (was" in refused(capsys, "--source", other, "--out", tiny_run)
+
+
 def test_other_concepts_in_the_same_folder_are_refused(tiny_lab, tiny_run, tmp_path, capsys):
     other = tmp_path / "other.jsonl"
     text = (tiny_lab / "concepts.jsonl").read_text(encoding="utf-8")

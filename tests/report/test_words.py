@@ -136,7 +136,7 @@ def test_a_curve_still_rising_at_the_end_is_flagged(made):
 
 
 def test_a_silent_null_that_is_loud_is_a_warning(default_like):
-    loud = {"corrected": lambda c: c * 0 + 0.08, "corrected_low": lambda c: c * 0 + 0.05}
+    loud = {"value": lambda c: c * 0 + 0.12, "value_low": lambda c: c * 0 + 0.09}
     results = changed(default_like, "summary_deranged", **loud)
     assert "Deranged labels, which must find nothing" in said(results, "warning")
 

@@ -1,5 +1,7 @@
 """Expertise is read on sentences that did not choose it, and the table says where neurons fail."""
 
+import copy
+
 import numpy as np
 import pytest
 from planted import PATH, Stage, experts_of, fire
@@ -77,3 +79,18 @@ def test_per_neuron_keeps_every_axis_and_brings_chance(store):
         store, probes.auroc, groups=np.array(["g0000", "g0001", "g0030", "g0050", "g0080"])
     )
     assert float(half["chance"][0, 0]) == 0.5
+
+
+def test_sentences_that_are_not_judged_take_no_part(store):
+    partly = copy.copy(store)
+    labels = store.labels.copy()
+    labels[(labels[:, 1] == 1), 0] = -1
+    partly.labels = labels
+    found = per_neuron(partly, probes.average_precision)
+    rows = (store.examples["lang"] == store.languages[0]).to_numpy()
+    judged = rows & (labels[:, 0] >= 0)
+    expected = probes.average_precision(store.read(64, 0).values[judged], labels[judged, 0] > 0)
+    np.testing.assert_allclose(
+        found["value"].sel(step=64, layer=0).values[0, 0], expected, rtol=1e-6
+    )
+    assert float(found["chance"][0, 0]) == probes.expected_average_precision(24, 72)

@@ -88,6 +88,14 @@ def test_kinds_of_tokens_are_kept_apart(store):
         language_identification(store, kind="word")
 
 
+def test_languages_with_too_few_tokens_are_left_out_by_name(store):
+    counts = store.tokens.query("kind == 'continuation'")["lang"].value_counts()
+    assert counts.max() < 100
+    with pytest.raises(ValueError, match="got fewer than 100 continuation tokens in qaa_Latn"):
+        language_identification(store, kind="continuation")
+    assert language_identification(store, seeds=1).attrs["left_out"] == ""
+
+
 def test_translations_are_retrieved_once_each_language_is_centred(store):
     found = retrieval(store)
     assert float(found["chance"]) == pytest.approx(1 / N_GROUPS)

@@ -45,7 +45,7 @@ def test_shared_sentences_without_a_concept_share_experts_only_within_a_half(tmp
     found = summarize(overlap)
     assert float(found["same_half"][0]) > 0.10
     assert abs(float(found["value"][0]) - float(overlap["chance"])) < 0.01
-    assert found["excess_low"][0] <= 0 <= found["excess_high"][0] + 0.01
+    assert found["excess_low"][0] <= 0 <= found["excess_high"][0]
     assert np.isnan(found["corrected"][0])
     assert int(found["valid_pairs"][0]) == 0
 
@@ -153,3 +153,39 @@ def test_bad_questions_are_refused(half_shared, tmp_path):
     store = alone.write(tmp_path, {0: np.random.default_rng(0).random((8 * 24, alone.n_neurons))})
     with pytest.raises(ValueError, match="expected at least two"):
         expert_overlap(store)
+
+
+def test_an_undefined_estimate_has_an_undefined_interval(tmp_path):
+    stage, rng = Stage(n_langs=3), np.random.default_rng(5)
+    X = fire(stage, experts_of(stage, k=K, shared=1, rng=rng), signal=0.62, rng=rng)
+    found = summarize(expert_overlap(stage.write(tmp_path, {0: X}), top=K))
+    assert 0.05 < float(found["rel"][0]) < 0.2
+    for name in ("corrected", "corrected_low", "corrected_high"):
+        assert np.isnan(found[name][0]), name
+
+
+def test_large_sets_of_noise_have_no_corrected_value(tmp_path):
+    stage = Stage(n_concepts=4)
+    X = np.random.default_rng(6).standard_normal((len(stage.lang), stage.n_neurons))
+    overlap = expert_overlap(stage.write(tmp_path, {0: X}), top=stage.n_neurons // 4, n_splits=4)
+    assert float(overlap["rel"].mean()) > 0.2  # by chance alone
+    assert np.isnan(overlap["corrected"]).all()
+
+
+def test_pseudo_concepts_are_at_chance_where_real_ones_are_shared(half_shared):
+    overlap = expert_overlap(half_shared, top=K, null="pseudo", n_splits=10)
+    assert float(overlap["value"].mean()) == pytest.approx(float(overlap["chance"]), abs=0.008)
+    assert float(expert_overlap(half_shared, top=K, n_splits=4)["value"].mean()) > 0.3
+
+
+def test_a_single_concept_has_overlap_and_no_interval(tmp_path):
+    stage, rng = Stage(n_concepts=1, n_groups=64), np.random.default_rng(7)
+    X = rng.standard_normal((len(stage.lang), stage.n_neurons))
+    stage_labels = rng.random(64) < 0.5
+    X[:, :K] += 3 * np.tile(stage_labels, 3)[:, None]
+    store = stage.write(tmp_path, {0: X})
+    store.labels = np.tile(stage_labels, 3)[:, None].astype(np.int8)
+    found = summarize(expert_overlap(store, top=K, n_splits=4))
+    assert float(found["corrected"][0]) > 0.9
+    assert np.isnan(found["value_low"][0])
+    assert np.isnan(found["wrong_concept"][0])

@@ -58,3 +58,13 @@ def test_plain_h5py_reads_the_same(tmp_path):
         assert file["a/value"][...].tolist() == [[1.5, 1.5], [1.5, 1.5]]
         assert file["a/lang"].asstr()[...].tolist() == ["qaa_Latn", "qab_Ελλη"]
         assert file["a"].attrs["path"] == "p"
+
+
+def test_a_finished_file_is_added_to_and_never_lost(tmp_path):
+    first = Results(tmp_path)
+    first.get("a", lambda: dataset(1))
+    first.finish()
+    later = Results(tmp_path)
+    later.get("b", lambda: dataset(2))
+    xr.testing.assert_identical(later["a"], dataset(1))
+    assert list(later.finish()) == ["a", "b"]
