@@ -12,7 +12,9 @@ from typing import Any, Literal, get_args
 
 Analysis = Literal["overlap", "expertise", "counts", "language_id", "retrieval", "loss"]
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
-RUNTIME = frozenset({"source", "out", "config", "dry_run", "device", "batch_tokens"})
+# Settings that decide where and how it runs, not what comes out; sentences count by digest.
+RUNTIME = frozenset({"source", "out", "config", "dry_run", "device", "batch_tokens", "concepts"})
+ANALYSIS = frozenset({"score", "top", "splits", "allow_equal"})  # no captured value depends on them
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,12 @@ class TraceConfig:
     def __post_init__(self) -> None:
         checks = (
             (self.splits >= 1, f"got splits {self.splits}; expected at least 1"),
-            (self.top > 0, f"got top {self.top}; expected a fraction or a number above 0"),
+            (
+                0 < self.top < 1 or (self.top >= 1 and self.top == int(self.top)),
+                f"got top {self.top}; expected a fraction below 1 or a whole number",
+            ),
+            (self.seed >= 0, f"got seed {self.seed}; expected 0 or more"),
+            (self.twin_seed >= 0, f"got twin_seed {self.twin_seed}; expected 0 or more"),
             (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
             (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
         )
@@ -116,7 +123,7 @@ def read_config(file: str) -> TraceConfig:
     """
     try:
         saved = json.loads(Path(file).read_text(encoding="utf-8"))["config"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IsADirectoryError):
         raise ValueError(
             f"got config {file!r}; expected a trace.json that neurotrace wrote"
         ) from None
@@ -129,41 +136,62 @@ def read_config(file: str) -> TraceConfig:
 
 
 def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> None:
-    """Write RUN/trace.json, or refuse a folder that another trace was begun in.
+    """Write RUN/trace.json, or refuse a folder in which other settings made something.
+
+    Once results are finished every setting must be the same; while there are captured files only,
+    those settings that capture depends on; before that, none. Results that are begun but not
+    finished are dropped when a setting changes.
 
     Parameters
     ----------
     facts
-        What was found for this configuration (series, digest of the sentences, package versions).
-        Versions are recorded, never compared.
+        What was found for this configuration (series, weights, digest of the sentences, package
+        versions). Versions are recorded, never compared.
 
     Raises
     ------
     ValueError
-        Naming the settings that differ.
+        Naming the settings that differ, or when ``out`` is no folder.
     """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"got out {str(out)!r}, a file; expected a folder, new or a run's own")
     kept = {k: v for k, v in asdict(config).items() if k not in ("config", "dry_run")}
     saved = json.loads(json.dumps({"format": 1, "config": kept, **facts}))
     file = out / "trace.json"
-    if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        differing = ", ".join(_differences(before, saved))
-        if differing:
-            raise ValueError(
-                f"got folder {out.name}, begun with another trace: {differing}; "
-                "expected another --out, or the same settings"
-            )
+    differing = dict(_differences(_saved(file), saved)) if file.is_file() else {}
+    finished, captured = (out / "results.h5").is_file(), any(out.glob("*.h5*"))
+    binding = {n: d for n, d in differing.items() if finished or (captured and n not in ANALYSIS)}
+    if binding:
+        raise ValueError(
+            f"got folder {out.name}, begun with another trace: {', '.join(binding.values())}; "
+            "expected another --out, or the same settings"
+        )
+    if file.is_file() and not differing:
         return
     out.mkdir(parents=True, exist_ok=True)
+    (out / "results.h5.partial").unlink(missing_ok=True)
     partial = out / ".trace.json.partial"
     partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(file)
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    pairs = [(name, before["config"].get(name), now["config"].get(name)) for name in now["config"]]
-    facts = ("concepts_digest", "series", "weights")
-    pairs += [(name, before.get(name), now[name]) for name in facts]
-    for name, old, new in pairs:
+def _saved(file: Path) -> Mapping[str, Any]:
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        return saved if saved["config"] is not None else {}
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"got a damaged {file.name} in {file.parent.name}") from None
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and wording of each setting or fact that is not what it was."""
+    for name, new in now["config"].items():
+        old = before["config"].get(name)
         if name not in RUNTIME and old != new:
-            yield f"{name} (was {old!r:.60}, now {new!r:.60})"
+            yield name, f"{name} (was {old!r:.60}, now {new!r:.60})"
+    for name in ("concepts_digest", "series"):
+        if before.get(name) != now[name]:
+            yield name, f"{name} (was {before.get(name)!r:.60}, now {now[name]!r:.60})"
+    for label, new in now["weights"].items():
+        if before.get("weights", {}).get(label, new) != new:
+            yield f"weights of {label}", f"{label} has other weights than before"

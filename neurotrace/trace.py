@@ -4,10 +4,13 @@
 follows what, and leaves every *how* to the rooms below.
 """
 
+import errno
+import fcntl
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from neurotrace.store import ActivationStore
 
 MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are experts
+UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+LOCK = ".trace.lock"
 PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
 
 USAGE = """\
@@ -65,11 +70,23 @@ def run(config: TraceConfig) -> Path:
     road = prepare(config)
     out = Path(config.out)
     save_config(config, out, facts(road))
-    if trajectories.finished(out) and (out / report.FILE).is_file():
-        return out / report.FILE
-    store = capture.run(road.series, road.concepts, out, **capture_options(road))
-    results, notes = analyse(road, store, out)
-    return report.write(out, results, provenance(road, store, notes))
+    with _alone(out):
+        if trajectories.finished(out) and (out / report.FILE).is_file():
+            return out / report.FILE
+        store = capture.run(road.series, road.concepts, out, **capture_options(road))
+        results, notes = analyse(road, store, out)
+        return report.write(out, results, provenance(road, store, notes))
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep a second trace out of the folder for as long as this one works in it."""
+    with (out / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"got folder {out.name}, in which another trace is at work") from None
+        yield
 
 
 def prepare(config: TraceConfig) -> Road:
@@ -92,6 +109,7 @@ def prepare(config: TraceConfig) -> Road:
     if config.languages:
         concepts = concepts.select(languages=config.languages)
     _refuse_few_groups(concepts)
+    _refuse_large_top(config, series[0])
     twin = source / "twin"
     shared = source / "shared_ids.json"
     return Road(
@@ -118,6 +136,13 @@ def _refuse_few_groups(concepts: ConceptSet) -> None:
         )
 
 
+def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
+    from neurotrace import capture, probes
+
+    n = capture.n_neurons(first, config.path, trust_remote_code=config.trust_remote_code)
+    probes.n_experts(config.top if config.top < 1 else int(config.top), n)
+
+
 def capture_options(road: Road) -> dict[str, Any]:
     """The keyword arguments of :func:`neurotrace.capture.run`."""
     same = (
@@ -135,7 +160,7 @@ def facts(road: Road) -> dict[str, Any]:
     return {
         "concepts_digest": road.concepts.digest,
         "series": [checkpoint.label for checkpoint in road.series],
-        "weights": [fingerprint(checkpoint.path)[:16] for checkpoint in road.series],
+        "weights": {c.label: fingerprint(c.path)[:16] for c in road.series},
         "versions": {name: version(name) for name in PACKAGES},
     }
 
@@ -247,12 +272,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _go(parse(arguments))
     except KeyboardInterrupt:
         return _say("interrupted; what is done is kept, and the same command resumes", 1)
-    except FileNotFoundError as error:
-        return _say(str(error), 2)
-    except OSError as error:
-        return _say(f"{error} (what is written is kept; the same command resumes)", 1)
-    except ValueError as error:
-        return _say(str(error), 2)
+    except (OSError, ValueError) as error:
+        return _say(*_told(error))
+
+
+def _told(error: OSError | ValueError) -> tuple[str, int]:
+    """One line and the exit code for an error that is not ours."""
+    if isinstance(error, OSError) and error.errno in UNUSABLE:
+        return f"{error.strerror}: {error.filename}", 2
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return f"{error} (what is written is kept; the same command resumes)", 1
+    return str(error), 2
 
 
 def _go(config: TraceConfig) -> int:

@@ -57,6 +57,9 @@ class Options:
             if getattr(self, name) not in valid:
                 got = getattr(self, name)
                 raise ValueError(f"got {name} {got!r}; valid are {', '.join(valid)}")
+        for name in ("tokens_per_language", "loss_sentences", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"got {name} {getattr(self, name)}; expected 0 or more")
         if len(self.exclude_ids) > MOST_EXCLUDED:
             got = len(self.exclude_ids)
             raise ValueError(f"got {got} exclude_ids; expected at most {MOST_EXCLUDED}")
@@ -139,6 +142,8 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
     """
     targets = parse_all(options.what)
     _refuse_disorder(series)
+    for checkpoint in series:
+        loading.refuse_incomplete(checkpoint.path)
     _refuse_other_shapes(series)
     first, trust = series[0].path, options.trust_remote_code
     skeleton = loading.skeleton(first, trust_remote_code=trust)
@@ -173,6 +178,15 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
             **_recorded(options),
         },
     )
+
+
+def n_neurons(
+    checkpoint: Checkpoint, path: str = "mlp.hook_post/max", *, trust_remote_code: bool = False
+) -> int:
+    """Neurons of a path over all layers, read off the configuration; no weights are loaded."""
+    targets = parse_all([path])
+    skeleton = loading.skeleton(checkpoint.path, trust_remote_code=trust_remote_code)
+    return int(skeleton.config.num_hidden_layers) * _widths(skeleton, targets)[targets[0].site]
 
 
 def _drawn(

@@ -87,6 +87,16 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
             raise BrokenCheckpoint(f"{folder.name}: no tokenizer ({line:.160})") from None
 
 
+def refuse_incomplete(folder: Path) -> None:
+    """Refuse a checkpoint folder without configuration or tokenizer, before anything is read."""
+    if not (folder / "config.json").is_file():
+        raise BrokenCheckpoint(f"{folder.name}: got no config.json")
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise BrokenCheckpoint(
+            f"{folder.name}: got no tokenizer; expected {' or '.join(TOKENIZER_FILES)}"
+        )
+
+
 def load_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
     """The configuration of a folder."""
     from transformers import AutoConfig
@@ -97,6 +107,8 @@ def load_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
         )
     except (OSError, ValueError, KeyError) as error:
         line = str(error).strip().splitlines()[0]
+        if "custom code" in line:
+            line = "it brings code of its own, which runs only with --trust-remote-code"
         raise BrokenCheckpoint(f"{folder.name}: no usable config.json ({line:.160})") from None
 
 
@@ -156,6 +168,11 @@ def torch_dtype(dtype: str, device: str) -> torch.dtype:
     """The type to compute in; refuses float16 on a CPU, where it is several times slower."""
     if dtype not in DTYPES:
         raise ValueError(f"got compute_dtype {dtype!r}; valid are {', '.join(DTYPES)}")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise ValueError(f"got device {device!r}, which is not to be had: {line:.100}") from None
     if dtype == "float16" and str(device).startswith("cpu"):
         raise ValueError(
             "got compute_dtype 'float16' on a CPU, which is several times slower than float32; "

@@ -54,7 +54,7 @@ class Plan:
             f"sentences a checkpoint  {self.n_examples:,} ({self.n_tokens:,} tokens){tokens}\n"
             f"on disk                 {_human(self.n_bytes)} in {self.n_files} files of "
             f"{_human(self.bytes_per_checkpoint)}\n"
-            f"time                    roughly {_duration(self.seconds)}"
+            f"time                    roughly {_duration(self.seconds)}, for capture alone"
         )
 
 

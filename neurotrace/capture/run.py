@@ -128,7 +128,7 @@ def run(
             if twice != checkpoint.label and not allow_equal:
                 raise ValueError(
                     f"{twice} and {checkpoint.label} have equal weights; one of them is a copy "
-                    "(allow_equal lets them pass)"
+                    "(--allow-equal, or allow_equal=True, lets them pass)"
                 )
             work.capture(checkpoint, files[checkpoint], weights=found, label=checkpoint.label)
 

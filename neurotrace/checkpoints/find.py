@@ -92,10 +92,12 @@ def find(source: str | Path, *, pattern: str | None = None) -> list[Checkpoint]:
         series = [_checkpoint(folder.name, folder, match)]
     if not series:
         present = ", ".join(sorted(sub.name for sub, _ in matches)[:5]) or "no folders"
-        raise FileNotFoundError(
-            f"got source {str(source)!r} with {present}; expected folders named like step512, "
-            f"step-000512, checkpoint-512 or global_step512{', or --pattern' * (not pattern)}"
+        wanted = (
+            f"whole names that match {pattern!r}"
+            if pattern
+            else "names like step512, step-000512, checkpoint-512 or global_step512, or --pattern"
         )
+        raise FileNotFoundError(f"got source {str(source)!r} with {present}; expected {wanted}")
     _refuse_twins(series)
     return sorted(series, key=lambda checkpoint: (checkpoint.stage, checkpoint.step))
 

@@ -141,6 +141,7 @@ class ConceptSet:
         """
         frame, header = self.frame, dict(self.header)
         if languages is not None:
+            languages = list(dict.fromkeys(languages))
             _refuse_unknown("language", languages, self.languages)
             frame = frame[frame["lang"].isin(list(languages))]
             header["languages"] = list(languages)

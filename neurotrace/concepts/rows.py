@@ -30,8 +30,10 @@ def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         ) from None
     objects = {n: _parse(path, n, line) for n, line in enumerate(lines, 1) if line.strip()}
     header = objects.pop(1, {})
-    if "text" in header or "languages" not in header:
-        raise ValueError(f"{path.name}: line 1: expected a header with name and languages")
+    if "text" in header or not isinstance(header.get("languages"), list):
+        raise ValueError(
+            f"{path.name}: line 1: expected a header with name and a list of languages"
+        )
     for number, row in objects.items():
         if not (all(isinstance(row.get(name), str | int) for name in NAMES) and _has_concept(row)):
             said = ", ".join(name for name, value in row.items() if value is not None)
@@ -40,6 +42,8 @@ def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
                 "expected group, lang, text and concept or concepts"
             )
     body = list(objects.values())
+    if not body:
+        raise ValueError(f"{path.name}: got a header and no sentence")
     return header, pd.DataFrame(body, columns=[c for c in KNOWN if any(c in row for row in body)])
 
 
@@ -76,6 +80,12 @@ def fold(df: pd.DataFrame) -> pd.DataFrame:
         frame["negative_for"] = pd.Series(negative, index=df.index, dtype=object)
     if "concept" not in df:
         return frame.reset_index(drop=True)
+    keys = [*NAMES, "concepts"]
+    if frame.duplicated(keys).any():
+        row = frame[frame.duplicated(keys)].iloc[0]
+        raise ValueError(
+            f"got a duplicate row: {row['lang']} group {row['group']!r} {row['text']!r:.60}"
+        )
     united = {c: _united for c in ("concepts", "negative_for") if c in frame}
     by_sentence = frame.groupby(list(NAMES), sort=False, as_index=False)
     return by_sentence.agg({**united, "lexical": "all", "cognate": "any"})

@@ -56,7 +56,7 @@ def test_one_checkpoint_folder_is_a_series_of_one(tmp_path):
 def test_trouble_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected a folder of checkpoints"):
         find(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"with no folders; expected folders named like"):
+    with pytest.raises(FileNotFoundError, match=r"with no folders; expected names like"):
         find(tmp_path)
     with pytest.raises(ValueError, match="got step 5 twice, in folders step-005 and step5"):
         find(series(tmp_path, "step5", "step-005"))

@@ -64,6 +64,8 @@ def test_negative_for_leaves_the_rest_unjudged():
 def test_select_keeps_other_sentences_as_negatives():
     concepts = ConceptSet.from_frame(long_form())
     some = concepts.select(languages=["qab_Cyrl"], concepts=["b"])
+    twice = concepts.select(languages=["qab_Cyrl", "qab_Cyrl"])
+    assert twice.languages == ["qab_Cyrl"]
     assert (some.languages, some.concepts, len(some)) == (["qab_Cyrl"], ["b"], 4)
     assert some.labels()[:, 0].tolist() == [0, 1, 0, 1]
     with pytest.raises(ValueError, match="got language fra_Latn; the set has qaa_Latn, qab_Cyrl"):
@@ -98,6 +100,8 @@ ROWS = long_form().to_dict("records")
     ("rows", "message"),
     [
         ([{**ROWS[0], "text": "  "}, *ROWS[1:]], "got an empty sentence for group 'g0', qaa_Latn"),
+        ([*ROWS, ROWS[3]], "got a duplicate row: qab_Cyrl group 'g1' 'qab_Cyrl says 1'"),
+        ([], "got a header and no sentence"),
         ([*ROWS, ROWS[3] | {"text": "other"}], "group 'g1' 'other' stands twice"),
         ([*ROWS, ROWS[3] | {"group": "g9"}], "stands twice with the same text"),
         (ROWS[:-1], "got group 'g3' without qab_Cyrl"),
@@ -141,6 +145,8 @@ def test_bytes_that_are_not_utf8_are_refused(tmp_path):
 def test_a_file_without_header_or_json_is_refused(tmp_path):
     with pytest.raises(ValueError, match="line 1: expected a header"):
         ConceptSet.load(write(tmp_path / "x.jsonl", ROWS[1:], header=ROWS[0]))
+    with pytest.raises(ValueError, match="line 1: expected a header"):
+        ConceptSet.load(write(tmp_path / "z.jsonl", ROWS, header={"languages": "qaa_Latn"}))
     (tmp_path / "y.jsonl").write_text("{broken")
     with pytest.raises(ValueError, match="line 1: not JSON"):
         ConceptSet.load(tmp_path / "y.jsonl")

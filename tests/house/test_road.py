@@ -1,5 +1,6 @@
 """The road from checkpoints to a report: whole, repeatable, resumable, and clear when refused."""
 
+import fcntl
 import json
 import shutil
 
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 from neurotrace import lab, trajectories
+from neurotrace.config import TraceConfig, save_config
 from neurotrace.store import ActivationStore
 from neurotrace.trace import main
 
@@ -131,7 +133,9 @@ def test_another_model_in_a_finished_folder_is_refused(tiny_lab, tiny_run, tmp_p
     other = tmp_path / "other"
     shutil.copytree(tiny_lab, other)
     shutil.copy(other / "twin" / "model.safetensors", other / "step-000256")
-    assert "weights (was" in refused(capsys, "--source", other, "--out", tiny_run)
+    assert "step256 has other weights than before" in refused(
+        capsys, "--source", other, "--out", tiny_run
+    )
 
 
 def test_other_concepts_in_the_same_folder_are_refused(tiny_lab, tiny_run, tmp_path, capsys):
@@ -174,7 +178,7 @@ def test_too_few_groups_for_two_halves_are_refused(few, tmp_path, capsys):
     kept = [line for line in lines if '"topic00-' not in line or '"topic00-00"' in line]
     (few / "concepts.jsonl").write_text("\n".join(kept), encoding="utf-8")
     line = refused(capsys, "--source", few, "--out", tmp_path / "out")
-    assert "got 1 sentence groups for concept 'topic00'; expected at least 4" in line
+    assert "got 1 sentence groups for concept 'topic00'; expected at least 8" in line
 
 
 def test_a_language_the_set_lacks_is_refused(few, tmp_path, capsys):
@@ -197,3 +201,64 @@ def test_an_unfinished_lab_run_is_refused(few, tmp_path, capsys):
     (few / "lab.json").write_text('{"complete": false}')
     line = refused(capsys, "--source", few, "--out", tmp_path / "out")
     assert "a lab run that is not finished" in line
+
+
+def test_before_anything_is_captured_every_setting_may_change(tmp_path):
+    one, other = TraceConfig(source="s", out="o"), TraceConfig(source="s", out="o", pooling="mean")
+    facts = {"concepts_digest": "d", "series": ["step0"], "weights": {"step0": "w"}}
+    save_config(one, tmp_path, facts)
+    save_config(other, tmp_path, facts)
+    assert json.loads((tmp_path / "trace.json").read_text())["config"]["pooling"] == "mean"
+
+
+def test_with_files_captured_only_analysis_settings_may_change(tmp_path):
+    facts = {"concepts_digest": "d", "series": ["step0"], "weights": {"step0": "w"}}
+    save_config(TraceConfig(source="s", out="o"), tmp_path, facts)
+    (tmp_path / "0000_step0.h5").touch()
+    (tmp_path / "results.h5.partial").touch()
+    with pytest.raises(ValueError, match="pooling"):
+        save_config(TraceConfig(source="s", out="o", pooling="mean"), tmp_path, facts)
+    assert (tmp_path / "results.h5.partial").exists()
+    save_config(TraceConfig(source="s", out="o", splits=4), tmp_path, facts)
+    assert not (tmp_path / "results.h5.partial").exists()
+    (tmp_path / "results.h5").touch()
+    with pytest.raises(ValueError, match=r"splits \(was 4, now 5\)"):
+        save_config(TraceConfig(source="s", out="o", splits=5), tmp_path, facts)
+
+
+def test_two_traces_never_work_in_one_folder(few, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    with (out / ".trace.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        line = refused(capsys, "--source", few, "--out", out)
+    assert "got folder out, in which another trace is at work" in line
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--top=100000", "got top=100000 for 1024 neurons"),
+        ("--top=8.7", "got top 8.7; expected a fraction below 1 or a whole number"),
+        ("--seed=-1", "got seed -1; expected 0 or more"),
+        ("--device=cuda:77", "got device 'cuda:77', which is not to be had"),
+        ("--config=nowhere.json", "nowhere.json"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_runs(
+    few, tmp_path, capsys, option, message
+):
+    out = tmp_path / "out"
+    try:
+        code = main(["--source", str(few), "--out", str(out), option])
+    except SystemExit as stop:  # the parser's own refusal
+        code = stop.code
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*.h5*"))
+
+
+def test_a_file_for_a_folder_is_refused(few, tmp_path, capsys):
+    (tmp_path / "afile").touch()
+    line = refused(capsys, "--source", few, "--out", tmp_path / "afile")
+    assert "a file; expected a folder, new or a run's own" in line
