@@ -76,7 +76,14 @@ class TraceConfig:
     config: str | None = None
     """A saved trace.json whose values are the defaults of this call."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse values that no run could have.
+
+        Raises
+        ------
+        ValueError
+            Naming the setting. Not raised on construction: the command line says it in one line.
+        """
         checks = (
             (self.splits >= 1, f"got splits {self.splits}; expected at least 1"),
             (

@@ -97,6 +97,7 @@ def prepare(config: TraceConfig) -> Road:
     ValueError, FileNotFoundError
         As their rooms say, or when the sentences are too few for two halves.
     """
+    config.check()
     if not config.source or not config.out:
         raise ValueError("got no --source or no --out; expected both (see --help)")
     source = Path(config.source)
