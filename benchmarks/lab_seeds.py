@@ -55,13 +55,12 @@ COLUMNS: dict[str, Callable[[Results], xr.DataArray]] = {
     "corrected": column("corrected"),
     "rotated": column("corrected", "summary_rotated"),
     "wrong concept": column("wrong_concept"),
-    "rel": column("rel"),
     "language neurons": lambda r: r["language_neurons"]["value"].sum("lang"),
     "pairs in all languages": lambda r: r["concept_neurons"]["all"],
-    "retrieval, layer 0": lambda r: (
-        r["retrieval"]["value"].isel(layer=0).mean(["lang_a", "lang_b"])
-    ),
 }
+
+
+WHOLE = ("language neurons", "pairs in all languages")
 
 
 def table(runs: dict[str, list[Results]]) -> str:
@@ -69,15 +68,16 @@ def table(runs: dict[str, list[Results]]) -> str:
     names = [*COLUMNS, "corrected, slow", "corrected, control"]
     lines = ["| step | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 1)]
     for step in STEPS:
-        cells = [spread(runs["default"], read, step) for read in COLUMNS.values()]
-        cells += [spread(runs[name], column("corrected"), step) for name in ("slow", "control")]
+        cells = [spread(runs["default"], name, step) for name in COLUMNS]
+        cells += [spread(runs[name], "corrected", step) for name in ("slow", "control")]
         lines.append(f"| {step} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def spread(results: list[Results], read: Callable[[Results], xr.DataArray], step: int) -> str:
-    values = np.array([at(result, read, step) for result in results])
-    digits = 0 if values.max() > 50 else 2 if values.max() > 1 else 3
+def spread(runs: list[Results], name: str, step: int) -> str:
+    read = COLUMNS.get(name, column("corrected"))
+    values = np.array([at(result, read, step) for result in runs])
+    digits = 0 if values.max() > 10 or name in WHOLE else 2
     mean, low, high = (f"{v:.{digits}f}" for v in (values.mean(), values.min(), values.max()))
     return f"{mean} [{low}, {high}]"
 

@@ -86,9 +86,9 @@ def test_a_clone_is_retrieved_where_types_are_shared_and_not_where_none_is(tmp_p
     curve = trajectories.read(run)["retrieval"]
     best = curve["value"].max("layer").isel(lang_a=0, lang_b=1)
     chance = float(curve["chance"])
-    assert float(best[0]) < 10 * chance
     if found:
-        assert float(best[-1]) > 0.2
-        assert float(best[-1]) > 5 * float(best[0])
+        # Random attention carries a little of the shared neighbours in, from the first step on.
+        assert float(best[0]) < 0.08
+        assert float(best[-1]) > max(0.2, 5 * float(best[0]))
     else:
-        assert float(best[-1]) < 10 * chance
+        assert float(best.max()) < 0.03 < 25 * chance
