@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import TINY_RUN
 
 from neurotrace import lab, trajectories
 from neurotrace.config import TraceConfig, save_config
@@ -27,7 +28,7 @@ def test_the_road_ends_in_results_and_one_self_contained_page(tiny_run):
     assert page.count("<svg") >= 8
     assert 'src="http' not in page
     with h5py.File(tiny_run / "results.h5") as file:
-        assert file["summary/corrected"].shape == (12, 3)
+        assert file["summary/corrected"].shape == (6, 3)
 
 
 def test_every_result_has_its_chance_level(tiny_run):
@@ -47,18 +48,18 @@ def test_sharing_is_found_in_tiny_and_not_in_its_control(tiny_run, tmp_path):
 
 def test_a_finished_run_is_left_alone(tiny_lab, tiny_run):
     before = {file: file.stat().st_mtime_ns for file in tiny_run.iterdir()}
-    assert main(["--source", str(tiny_lab), "--out", str(tiny_run)]) == 0
+    assert main(["--source", str(tiny_lab), "--out", str(tiny_run), *TINY_RUN]) == 0
     assert {file: file.stat().st_mtime_ns for file in tiny_run.iterdir()} == before
 
 
 def test_lost_files_are_made_again_to_the_same_values(tiny_lab, tmp_path):
     whole, copy = tmp_path / "whole", tmp_path / "copy"
-    rest = ["--checkpoints", "0,64,256", "--splits", "4"]
+    rest = ["--checkpoints", "0,256", "--splits", "4", "--rotations", "0"]
     rest += ["--analyses", "overlap", "expertise", "retrieval"]
     assert main(["--source", str(tiny_lab), "--out", str(whole), *rest]) == 0
     shutil.copytree(whole, copy)
     (copy / "results.h5").unlink()
-    (copy / "0001_step64.h5").unlink()
+    (copy / "0001_step256.h5").unlink()
     assert main(["--source", str(tiny_lab), "--out", str(copy), *rest]) == 0
     again, before = trajectories.read(copy), trajectories.read(whole)
     assert list(again) == list(before)
@@ -92,7 +93,7 @@ def test_plain_hooks_and_the_bridge_agree(tiny_lab, tiny_run, tmp_path):
 def test_a_saved_configuration_is_read_back(tiny_run, tmp_path, capsys):
     config = str(tiny_run / "trace.json")
     assert main(["--config", config, "--out", str(tmp_path / "x"), "--dry-run"]) == 0
-    assert "12 checkpoints, step0 to step256" in capsys.readouterr().out
+    assert "6 checkpoints, step0 to step256" in capsys.readouterr().out
     assert not (tmp_path / "x").exists()
     (tmp_path / "bad.json").write_text(json.dumps({"config": {"cellar": 1}}))
     assert main(["--config", str(tmp_path / "bad.json"), "--out", "x"]) == 2
@@ -125,7 +126,7 @@ def refused(capsys, *arguments) -> str:
 
 
 def test_a_folder_begun_with_other_settings_is_refused(tiny_lab, tiny_run, capsys):
-    line = refused(capsys, "--source", tiny_lab, "--out", tiny_run, "--splits", "7")
+    line = refused(capsys, "--source", tiny_lab, "--out", tiny_run, *TINY_RUN, "--splits", "7")
     assert "begun with another trace: splits (was 20, now 7)" in line
 
 
@@ -134,7 +135,7 @@ def test_another_model_in_a_finished_folder_is_refused(tiny_lab, tiny_run, tmp_p
     shutil.copytree(tiny_lab, other)
     shutil.copy(other / "twin" / "model.safetensors", other / "step-000256")
     assert "step256 has other weights than before" in refused(
-        capsys, "--source", other, "--out", tiny_run
+        capsys, "--source", other, "--out", tiny_run, *TINY_RUN
     )
 
 
@@ -142,7 +143,7 @@ def test_other_concepts_in_the_same_folder_are_refused(tiny_lab, tiny_run, tmp_p
     other = tmp_path / "other.jsonl"
     text = (tiny_lab / "concepts.jsonl").read_text(encoding="utf-8")
     other.write_text(text.replace(" .", " ?", 1), encoding="utf-8")
-    rest = ["--source", tiny_lab, "--out", tiny_run, "--concepts", other]
+    rest = ["--source", tiny_lab, "--out", tiny_run, *TINY_RUN, "--concepts", other]
     assert "concepts_digest (was" in refused(capsys, *rest)
 
 
