@@ -94,7 +94,7 @@ def node_bootstrap(overlap: xr.Dataset, *, replicates: int = 1000, seed: int = 0
 def interval(draws: xr.DataArray, *, alpha: float = 0.05) -> tuple[xr.DataArray, xr.DataArray]:
     """Percentile interval over ``replicate``, of which 0 is the estimate.
 
-    NaN where the estimate is NaN; other draws that are NaN (no pair left) do not count.
+    Draws that are NaN (no pair left) do not count; NaN where all are, as where the estimate is.
     """
     estimate, draws = draws.isel(replicate=0), draws.isel(replicate=slice(1, None))
     if not draws.sizes["replicate"]:
@@ -104,7 +104,6 @@ def interval(draws: xr.DataArray, *, alpha: float = 0.05) -> tuple[xr.DataArray,
         # Where every draw is NaN the interval is NaN, which is all that NumPy would tell.
         warnings.filterwarnings("ignore", message="All-NaN slice")
         bounds = draws.quantile([alpha / 2, 1 - alpha / 2], dim="replicate", skipna=True)
-    bounds = bounds.where(estimate.notnull())
     return bounds.isel(quantile=0, drop=True), bounds.isel(quantile=1, drop=True)
 
 

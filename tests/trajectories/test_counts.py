@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from planted import Stage, experts_of, fire
+from planted import PATH, Stage, experts_of, fire
 
+from neurotrace.probes import average_precision
 from neurotrace.trajectories import concept_neurons, language_neurons
+from neurotrace.trajectories.halved import Halved
 
 STAGE = Stage(n_concepts=4, n_groups=24, n_langs=3, widths=(128, 128))
 
@@ -20,6 +22,22 @@ def test_planted_pairs_are_counted_by_their_number_of_languages(tmp_path):
     assert float(found["all_chance"][0]) < 1
     assert found["all"][0] > found["all_chance_high"][0]
     assert float(found["base"]) == pytest.approx(0.31, abs=0.05)
+
+
+def test_a_pair_passes_on_both_halves_or_not_at_all(tmp_path):
+    stage = Stage(2, 12, 2, (16,))
+    X = np.random.default_rng(3).standard_normal((len(stage.lang), 16))
+    store = stage.write(tmp_path, {0: X})
+    in_a = Halved.of(store, PATH, n_splits=1, seed=0).in_a[0]
+    passes = np.zeros((2, 2, 16), bool)
+    for lang in (0, 1):
+        scores = [
+            average_precision(X[rows].astype("f4"), store.labels[rows])
+            for rows in ((stage.lang == lang) & in_a, (stage.lang == lang) & ~in_a)
+        ]
+        passes[lang] = (scores[0] >= 0.6) & (scores[1] >= 0.6)
+    found = concept_neurons(store, threshold=0.6, replicates=2)
+    assert int(found["exactly_one"][0]) == int((passes.sum(0) == 1).sum()) > 0
 
 
 def test_independent_experts_stay_within_the_null(tmp_path):

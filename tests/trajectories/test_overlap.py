@@ -5,6 +5,7 @@ import pytest
 from planted import PATH, ROTATED, Stage, experts_of, fire, nuisance, rotation
 
 from neurotrace.trajectories import expert_overlap, node_bootstrap, summarize
+from neurotrace.trajectories.halved import Halved
 from neurotrace.trajectories.overlap import reliability_root
 
 K = 12
@@ -111,6 +112,24 @@ def test_pairs_are_symmetric_and_have_no_diagonal(half_shared):
     assert np.isnan(value[:, range(3), range(3)]).all()
 
 
+def test_excess_is_what_lies_above_the_larger_baseline(half_shared):
+    found = expert_overlap(half_shared, top=K, n_splits=2)
+    wrong, stratified = found["wrong_concept"].values, found["stratified"].values
+    assert (wrong > stratified).any()
+    assert (wrong < stratified).any()
+    larger = np.where(wrong > stratified, wrong, stratified)
+    np.testing.assert_allclose(found["excess"], found["value"].values - larger)
+
+
+def test_pseudo_concepts_are_halved_evenly_in_the_real_ones(half_shared):
+    halved = Halved.of(half_shared, PATH, n_splits=10, seed=0, null="pseudo")
+    real = half_shared.labels.astype(int)
+    n_langs = len(half_shared.languages)
+    uneven = np.abs(halved.in_a.astype(int) @ real - (~halved.in_a).astype(int) @ real) / n_langs
+    assert uneven.mean() < 1.5
+    assert uneven.max() <= 4
+
+
 def test_per_layer_and_several_sizes_leave_their_axes(half_shared):
     layers = expert_overlap(half_shared, top=8, per_layer=True, n_splits=2)
     assert layers["value"].dims == ("step", "layer", "concept", "lang_a", "lang_b")
@@ -139,6 +158,11 @@ def test_the_bootstrap_estimate_is_the_plain_mean(half_shared):
     draws = node_bootstrap(overlap, replicates=50)
     assert float(draws["value"].isel(replicate=0, step=0)) == pytest.approx(
         float(overlap["value"].mean(["concept", "lang_a", "lang_b"])[0])
+    )
+    rel = overlap["rel"].mean("concept").values[0] - float(overlap["chance"])
+    roots = [np.sqrt(rel[a] * rel[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert float(draws["ceiling"].isel(replicate=0, step=0)) == pytest.approx(
+        float(overlap["chance"]) + np.mean(roots)
     )
     again = node_bootstrap(overlap, replicates=50)
     np.testing.assert_array_equal(draws["corrected"], again["corrected"])
