@@ -100,6 +100,12 @@ class TraceConfig:
                 raise ValueError(message)
 
     @property
+    def expert_size(self) -> float | int:
+        """``top`` as probes take it: a fraction, or a whole number, which a command line cannot
+        tell from one."""
+        return self.top if self.top < 1 else int(self.top)
+
+    @property
     def path(self) -> str:
         """The neurons' path string."""
         return f"{self.site}/{self.pooling}"

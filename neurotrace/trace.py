@@ -141,7 +141,7 @@ def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
     from neurotrace import capture, probes
 
     n = capture.n_neurons(first, config.path, trust_remote_code=config.trust_remote_code)
-    probes.n_experts(config.top if config.top < 1 else int(config.top), n)
+    probes.n_experts(config.expert_size, n)
 
 
 def capture_options(road: Road) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def analyse(
             path=config.path,
             rotated=config.rotated_paths,
             score=config.score,
-            top=config.top if config.top < 1 else int(config.top),
+            top=config.expert_size,
             n_splits=config.splits,
             seed=config.seed,
         )

@@ -72,11 +72,7 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
-    # Without any file transformers makes up a tokenizer that knows no word.
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        raise BrokenCheckpoint(
-            f"{folder.name}: no tokenizer (expected one of {', '.join(TOKENIZER_FILES)})"
-        )
+    _refuse_no_tokenizer(folder)
     with _quiet():
         try:
             return AutoTokenizer.from_pretrained(
@@ -91,9 +87,14 @@ def refuse_incomplete(folder: Path) -> None:
     """Refuse a checkpoint folder without configuration or tokenizer, before anything is read."""
     if not (folder / "config.json").is_file():
         raise BrokenCheckpoint(f"{folder.name}: got no config.json")
+    _refuse_no_tokenizer(folder)
+
+
+def _refuse_no_tokenizer(folder: Path) -> None:
+    # Without any file transformers makes up a tokenizer that knows no word.
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise BrokenCheckpoint(
-            f"{folder.name}: got no tokenizer; expected {' or '.join(TOKENIZER_FILES)}"
+            f"{folder.name}: no tokenizer (expected one of {', '.join(TOKENIZER_FILES)})"
         )
 
 
