@@ -11,7 +11,12 @@ MAX_DRAWS = 100
 
 
 def halves(
-    groups: ArrayLike, labels: ArrayLike, *, n_splits: int = 20, seed: int = 0
+    groups: ArrayLike,
+    labels: ArrayLike,
+    *,
+    strata: ArrayLike | None = None,
+    n_splits: int = 20,
+    seed: int = 0,
 ) -> NDArray[np.bool_]:
     """Seeded divisions of the groups into two halves, even within every concept.
 
@@ -26,6 +31,9 @@ def halves(
     labels
         ``(example, concept)`` bool, or 1 positive, 0 negative, −1 not judged. A group is positive
         where any of its sentences is.
+    strata
+        ``(example,)`` bool, such as whether the concept's word occurs: each concept's groups are
+        dealt out evenly within either value. A group is True where all its sentences are.
     n_splits
         Number of divisions.
     seed
@@ -49,10 +57,13 @@ def halves(
     states = _states(np.asarray(labels).astype(np.int8), group, len(names))
     positive, negative = states == 1, states == 0
     _refuse_single_groups(positive)
-    kinds = np.unique(states, axis=0, return_inverse=True)[1].reshape(-1)
+    # Where one stratum is all there is, the divisions are those without strata.
+    inside = _stratum(strata, group, len(names))
+    kinds = np.unique(np.hstack([states, inside]), axis=0, return_inverse=True)[1].reshape(-1)
     judged = [positive, negative] if (states == -1).any() else [positive]
+    fine = [positive & (inside == value) for value in (0, 1)] if np.ptp(inside) else []
     # The constant keeps the halves equally large.
-    weights = np.hstack([*judged, np.ones((len(names), 1))]).astype(np.float64)
+    weights = np.hstack([*judged, *fine, np.ones((len(names), 1))]).astype(np.float64)
     needed = np.hstack([part[:, part.any(0)] for part in judged])
     rng = np.random.default_rng(seed)
     in_a = np.stack([_both_sided(kinds, weights, needed, rng) for _ in range(n_splits)])
@@ -64,6 +75,14 @@ def _states(labels: NDArray[np.int8], group: NDArray[np.intp], n_groups: int) ->
     states = np.full((n_groups, labels.shape[1]), -1, dtype=np.int8)
     np.maximum.at(states, group, labels)
     return states
+
+
+def _stratum(strata: ArrayLike | None, group: NDArray[np.intp], n_groups: int) -> NDArray[np.int8]:
+    """``(group, 1)``: 1 where the stratum holds for all of a group's sentences."""
+    inside = np.ones((n_groups, 1), dtype=np.int8)
+    if strata is not None:
+        np.minimum.at(inside[:, 0], group, np.asarray(strata).astype(np.int8))
+    return inside
 
 
 def _both_sided(

@@ -125,6 +125,7 @@ class Job:
                 "lang": frame["lang"],
                 "n_tokens": self.tokenized.n_tokens,
                 "text_hash": hashes,
+                "lexical": frame["lexical"],
             }
         )
 

@@ -6,7 +6,7 @@
       root attributes              format, version, model, revision, step, stage, tokens,
                                    weight_hash, tokenizer_hash, concepts, bos, dtype, backend, …
                                    n_done: rows written and counted (all of them, once renamed)
-      /examples/<column>           one dataset a column: group, lang, n_tokens, text_hash
+      /examples/<column>           one dataset a column: group, lang, n_tokens, text_hash, lexical
       /labels  /concepts           int8 (example, concept): 1 yes, 0 no, -1 unknown; their names
       /languages                   names, in set order
       /mlp.hook_post/max/00        (example, neuron), one dataset a layer

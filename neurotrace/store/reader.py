@@ -98,7 +98,10 @@ class ActivationStore:
 
     @cached_property
     def examples(self) -> pd.DataFrame:
-        """One row a sentence: ``group``, ``lang``, ``n_tokens`` (those pooled), ``text_hash``."""
+        """One row a sentence: ``group lang n_tokens text_hash lexical``.
+
+        ``n_tokens`` counts those pooled, ``lexical`` says whether the concept's word occurs.
+        """
         with _reading(self._files[0]) as h5:
             return layout.read_table(h5, "examples")
 

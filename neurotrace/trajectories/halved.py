@@ -56,7 +56,8 @@ class Halved:
             even = np.hstack([own, store.labels])
         if not is_parallel(store):
             even = np.hstack([even, langs[:, None] == np.unique(langs)])
-        in_a = halves(groups, even, n_splits=n_splits, seed=seed)
+        strata = store.examples.get("lexical")
+        in_a = halves(groups, even, strata=strata, n_splits=n_splits, seed=seed)
         if null != "pseudo":
             own = relabel(null, own, groups, langs, in_a=in_a, seed=seed)
         return cls(store, path, own, in_a)

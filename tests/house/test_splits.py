@@ -55,3 +55,23 @@ def test_what_cannot_be_divided_is_refused():
     labels = np.array([[1], [1], [0], [-1], [-1]])
     with pytest.raises(ValueError, match="expected more groups a concept"):
         halves(np.arange(5), labels)
+
+
+def test_every_concept_is_even_in_either_stratum():
+    groups = np.arange(60)
+    labels = (groups[:, None] // 20) == np.arange(3)
+    strata = groups % 3 > 0  # two thirds, as lexical sentences are
+    in_a = halves(groups, labels, strata=strata, n_splits=10)
+    for concept in labels.T:
+        for inside in (strata, ~strata):
+            both = concept & inside
+            assert (abs(2 * in_a[:, both].sum(1) - both.sum()) <= 1).all()
+    plain = halves(groups, labels, n_splits=10)
+    uneven = [abs(2 * plain[:, c & ~strata].sum(1) - (c & ~strata).sum()).max() for c in labels.T]
+    assert max(uneven) > 1, "without strata nothing makes them even"
+
+
+def test_a_single_stratum_changes_no_division():
+    groups, labels = np.arange(12), np.arange(12)[:, None] % 2 == [0, 1]
+    assert (halves(groups, labels, strata=np.ones(12)) == halves(groups, labels)).all()
+    assert (halves(groups, labels, strata=np.zeros(12)) == halves(groups, labels)).all()
