@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Analysis = Literal["overlap", "expertise", "counts", "language_id", "retrieval", "loss"]
+Analysis = Literal[
+    "overlap", "expertise", "counts", "language_id", "retrieval", "loss", "confounds"
+]
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 # Settings that decide where and how it runs, not what comes out; sentences count by digest.
 RUNTIME = frozenset({"source", "out", "config", "dry_run", "device", "batch_tokens", "concepts"})
@@ -26,9 +28,15 @@ class TraceConfig:
     out: str = ""
     """Folder of the run. The same command again resumes; on a finished run it does nothing."""
     concepts: str | None = None
-    """Concept set: a path to JSON lines, or a name. Without it the source's own set is used."""
+    """Concept set: the path of a JSONL, TSV, CSV or OneSec file, or the name of one that comes
+    with neurotrace, such as everyday. Without it the source's own set is used."""
     languages: tuple[str, ...] = ()
     """Languages to trace, such as eng_Latn deu_Latn. None given: all of the set."""
+    romanise: tuple[str, ...] = ()
+    """Languages to add in Latin letters, to tell neurons of a script from those of a language."""
+    negatives: int | None = None
+    """Negatives of a concept in each language, drawn with the seed. None given: all its sentences
+    without the concept, or, where languages differ, as many as the poorest has."""
     checkpoints: str = "all"
     """Which steps: all, a list 0,64,512, a range 64:1024, every n-th ::2."""
     pattern: str | None = None
@@ -92,6 +100,10 @@ class TraceConfig:
             ),
             (self.seed >= 0, f"got seed {self.seed}; expected 0 or more"),
             (self.twin_seed >= 0, f"got twin_seed {self.twin_seed}; expected 0 or more"),
+            (
+                self.negatives is None or self.negatives > 0,
+                f"got negatives {self.negatives}; expected 1 or more",
+            ),
             (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
             (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
         )

@@ -40,8 +40,8 @@ Try it on the offline lab, about a minute of pre-training on one core:
   python -m neurotrace.trace --source runs/lab --out runs/trace
 
 On your own checkpoints:
-  python -m neurotrace.trace --source CHECKPOINTS --concepts SENTENCES.jsonl --out RUN
-  python -m neurotrace.trace --source CHECKPOINTS --concepts SENTENCES.jsonl --out RUN --dry-run
+  python -m neurotrace.trace --source CHECKPOINTS --concepts everyday --out RUN
+  python -m neurotrace.trace --source CHECKPOINTS --concepts SENTENCES.tsv --out RUN --dry-run
 
 All options: python -m neurotrace.trace --help"""
 
@@ -103,13 +103,7 @@ def prepare(config: TraceConfig) -> Road:
     source = Path(config.source)
     _refuse_unfinished(source)
     series = select(find(source, pattern=config.pattern), config.checkpoints)
-    own = source / "concepts.jsonl"
-    if config.concepts is None and not own.is_file():
-        raise ValueError(f"got no --concepts, and {source.name} brings no concepts.jsonl")
-    concepts = ConceptSet.load(config.concepts or own)
-    if config.languages:
-        concepts = concepts.select(languages=config.languages)
-    _refuse_few_groups(concepts)
+    concepts = _sentences(config, source / "concepts.jsonl")
     _refuse_large_top(config, series[0])
     twin = source / "twin"
     shared = source / "shared_ids.json"
@@ -128,13 +122,27 @@ def _refuse_unfinished(source: Path) -> None:
         raise ValueError(f"got {source.name}, a lab run that is not finished; its command goes on")
 
 
-def _refuse_few_groups(concepts: ConceptSet) -> None:
-    table = concepts.frame.explode("concepts").groupby("concepts")["group"].nunique()
-    if len(table) and table.min() < MIN_GROUPS:
+def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
+    """The sentences, equally many of each concept in every language."""
+    if config.concepts is None and not own.is_file():
         raise ValueError(
-            f"got {table.min()} sentence groups for concept {table.idxmin()!r}; "
+            f"got no --concepts, and {own.parent.name} brings no concepts.jsonl; "
+            f"expected a path or one of {', '.join(ConceptSet.names())}"
+        )
+    concepts = ConceptSet.load(config.concepts or own)
+    if config.languages:
+        concepts = concepts.select(languages=config.languages)
+    if config.romanise:
+        concepts = concepts.romanised(config.romanise)
+    if config.negatives or concepts.uneven:
+        concepts = concepts.balanced(negatives=config.negatives, seed=config.seed)
+    fewest = concepts.n_groups
+    if fewest.min() < MIN_GROUPS:
+        raise ValueError(
+            f"got {fewest.min()} sentence groups for concept {fewest.idxmin()!r}; "
             f"expected at least {MIN_GROUPS}, for two halves"
         )
+    return concepts
 
 
 def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
@@ -242,7 +250,7 @@ def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) 
             "languages": road.concepts.languages,
         },
         "checkpoints": table.assign(label=[c.label for c in road.series]),
-        "notes": list(notes),
+        "notes": [*road.concepts.notes, *notes],
     }
 
 
@@ -270,29 +278,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     try:
-        return _go(parse(arguments))
+        config = parse(arguments)
+        if config.dry_run:
+            print(plan(config))
+        else:
+            _show(run(config).parent)
     except KeyboardInterrupt:
         return _say("interrupted; what is done is kept, and the same command resumes", 1)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         return _say(*_told(error))
+    return 0
 
 
-def _told(error: OSError | ValueError) -> tuple[str, int]:
+def _told(error: OSError | ValueError | ImportError) -> tuple[str, int]:
     """One line and the exit code for an error that is not ours."""
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.strerror}: {error.filename}", 2
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return f"{error} (what is written is kept; the same command resumes)", 1
     return str(error), 2
-
-
-def _go(config: TraceConfig) -> int:
-    if config.dry_run:
-        print(plan(config))
-        return 0
-    file = run(config)
-    _show(file.parent)
-    return 0
 
 
 def _show(out: Path) -> None:

@@ -7,9 +7,7 @@ and whatever a data card says), then one object a sentence with ``group``, ``lan
 
 import hashlib
 import json
-import sys
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +17,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neurotrace.concepts import rows
+from neurotrace.concepts import languages, onesec, romanise, rows, shipped, tables
+from neurotrace.concepts.foreign import ForeignFormats
+from neurotrace.concepts.negatives import balance, uneven
 from neurotrace.splits import halves
+
+READERS: Mapping[str, Callable[[Path], tuple[dict[str, Any], pd.DataFrame]]] = {
+    **dict.fromkeys((".tsv", ".tab", ".csv", ".jsonl", ".ndjson"), tables.read_table),
+    ".json": onesec.read_onesec,
+}
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptSet:
+class ConceptSet(ForeignFormats):
     """Sentences with concepts, checked once and never changed.
 
     A set is *parallel* when every group stands in every language; a header with
@@ -48,6 +53,9 @@ class ConceptSet:
     def load(cls, name_or_path: str | Path) -> "ConceptSet":
         """Read a set from a path, or by the name of one that comes with neurotrace.
 
+        JSON lines with a header, tables with named columns (``.tsv``, ``.csv``, ``.jsonl``) and
+        OneSec's ``.json`` are told apart by their endings.
+
         Raises
         ------
         FileNotFoundError
@@ -55,12 +63,16 @@ class ConceptSet:
         ValueError
             With file, line and what is wrong.
         """
-        path = _locate(name_or_path)
-        header, table = rows.read(path)
-        try:
-            return cls.from_frame(table, header=header)
-        except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from None
+        path = shipped.locate(name_or_path)
+        if path.suffix.lower() not in READERS:
+            raise ValueError(f"got {path.name}; valid are files ending in {', '.join(READERS)}")
+        header, table = READERS[path.suffix.lower()](path)
+        return cls._named(path, header, table)
+
+    @staticmethod
+    def names() -> list[str]:
+        """The sets that come with neurotrace, by name."""
+        return shipped.names()
 
     @classmethod
     def from_frame(
@@ -68,7 +80,7 @@ class ConceptSet:
         df: pd.DataFrame,
         *,
         name: str = "unnamed",
-        parallel: bool = True,
+        parallel: bool | None = None,
         header: Mapping[str, Any] | None = None,
     ) -> "ConceptSet":
         """Check a table and fold it to one row a sentence.
@@ -76,9 +88,11 @@ class ConceptSet:
         Parameters
         ----------
         df
-            Columns ``group lang text`` and ``concept`` (long form, folded) or ``concepts``.
+            Columns ``group lang text`` and ``concept`` (long form, folded) or ``concepts``;
+            ``origin``, where a reader gives it, says in errors where a row stands.
         parallel
-            Whether every group must stand in every language; a header's own word goes first.
+            Whether every group must stand in every language. None: it must, unless no group
+            stands in two.
         header
             Overrides ``name`` and ``parallel``.
 
@@ -89,11 +103,15 @@ class ConceptSet:
             without positives or without negatives in some language.
         """
         head = {"name": name, "parallel": parallel, **(header or {})}
-        frame = rows.fold(df)
-        languages = list(head.get("languages") or pd.unique(frame["lang"]))
-        rows.check(frame, languages=languages, parallel=bool(head["parallel"]))
-        made = cls(frame, {**head, "languages": languages})
-        rows.check_negatives(made.labels(), made.frame, made.concepts)
+        declared = [str(lang) for lang in head.get("languages") or ()]
+        frame = rows.fold(df, declared=declared)
+        named = [languages.code(lang, declared=declared) for lang in declared]
+        named = list(dict.fromkeys(named)) or list(pd.unique(frame["lang"]))
+        if head["parallel"] is None:
+            head["parallel"] = bool((frame.groupby("group")["lang"].nunique() > 1).any())
+        rows.check(frame, languages=named, parallel=bool(head["parallel"]))
+        made = cls(frame.drop(columns="origin", errors="ignore"), {**head, "languages": named})
+        rows.check_negatives(made.labels(), frame, made.concepts)
         return made
 
     @property
@@ -141,10 +159,9 @@ class ConceptSet:
         """
         frame, header = self.frame, dict(self.header)
         if languages is not None:
-            languages = list(dict.fromkeys(languages))
-            _refuse_unknown("language", languages, self.languages)
-            frame = frame[frame["lang"].isin(list(languages))]
-            header["languages"] = list(languages)
+            wanted_langs = list(dict.fromkeys(self._own(lang) for lang in languages))
+            frame = frame[frame["lang"].isin(wanted_langs)]
+            header["languages"] = wanted_langs
         if concepts is not None:
             _refuse_unknown("concept", concepts, self.concepts)
             wanted = set(concepts)
@@ -153,8 +170,87 @@ class ConceptSet:
         return ConceptSet.from_frame(frame.reset_index(drop=True), header=header)
 
     def halves(self, n_splits: int = 20, *, seed: int = 0) -> NDArray[np.bool_]:
-        """``(split, example)`` bool, True is half A; see :func:`neurotrace.splits.halves`."""
-        return halves(self.frame["group"], self.labels(), n_splits=n_splits, seed=seed)
+        """``(split, example)`` bool, True is half A: by group, even in each concept and in
+        ``lexical``; see :func:`neurotrace.splits.halves`."""
+        return halves(
+            self.frame["group"],
+            self.labels(),
+            strata=self.frame["lexical"],
+            n_splits=n_splits,
+            seed=seed,
+        )
+
+    @property
+    def n_groups(self) -> pd.Series:
+        """Groups of each concept, by name."""
+        return self.frame.explode("concepts").groupby("concepts")["group"].nunique()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of results must know of how the sentences were put together."""
+        told = {
+            "the sentences are not parallel": not self.header["parallel"],
+            "positives and negatives were drawn, equally many in every language "
+            f"({self.header.get('balanced')})": "balanced" in self.header,
+            f"{', '.join(self.header.get('romanised', ()))} are romanised twins": (
+                "romanised" in self.header
+            ),
+        }
+        return [note for note, holds in told.items() if holds]
+
+    @property
+    def uneven(self) -> list[str]:
+        """Concepts whose positives or negatives differ in number between languages."""
+        which = uneven(self.labels(), self.frame["lang"])
+        return [concept for concept, yes in zip(self.concepts, which, strict=True) if yes]
+
+    def balanced(
+        self, *, positives: int | None = None, negatives: int | None = None, seed: int = 0
+    ) -> "ConceptSet":
+        """The same number of positives, and of negatives, of each concept in every language.
+
+        Negatives are drawn from the set's own (``negative_for``) or, without these, from the
+        other concepts' sentences of the same language; in a parallel set they are the same groups
+        in every language. What is not drawn for a concept is not judged for it, and sentences
+        that no concept drew are left out. The header records the draw under ``balanced``.
+
+        Parameters
+        ----------
+        positives, negatives
+            How many in each language; None takes as many as the poorest language has.
+        seed
+            The same seed draws the same sentences.
+
+        Raises
+        ------
+        ValueError
+            When a language has fewer than asked for.
+        """
+        frame = balance(
+            self.frame, self.labels(), self.concepts,
+            positives=positives, negatives=negatives, seed=seed,
+        )  # fmt: skip
+        record = {"positives": positives, "negatives": negatives, "seed": seed}
+        return ConceptSet.from_frame(frame, header={**self.header, "balanced": record})
+
+    def romanised(self, languages: Sequence[str]) -> "ConceptSet":
+        """The set with romanised twins of some languages (``rus_Latn`` beside ``rus_Cyrl``).
+
+        A neuron of a script falls silent on the twin, a neuron of a language does not. Romanised
+        by uroman, which reads Japanese characters as Mandarin.
+
+        Raises
+        ------
+        ImportError
+            When the extra ``language`` is not installed.
+        ValueError
+            For a language that the set lacks or that is in Latin letters.
+        """
+        langs = list(dict.fromkeys(self._own(lang) for lang in languages))
+        frame = pd.concat([self.frame, romanise.twins(self.frame, langs)], ignore_index=True)
+        twins = [romanise.twin_of(lang) for lang in langs]
+        header = {**self.header, "languages": [*self.languages, *twins], "romanised": twins}
+        return ConceptSet.from_frame(frame, header=header)
 
     def to_jsonl(self, path: str | Path) -> Path:
         """Write the file form, under a temporary name first."""
@@ -175,6 +271,18 @@ class ConceptSet:
             f"{len(self.concepts)} concepts, {len(self.languages)} languages)"
         )
 
+    def _own(self, lang: str) -> str:
+        """The set's code of a language given in any form.
+
+        Raises
+        ------
+        ValueError
+            When the set lacks it.
+        """
+        own = languages.code(lang, declared=[lang])
+        _refuse_unknown("language", [own], self.languages)
+        return own
+
     def _judged(self, index: Mapping[str, int]) -> NDArray[np.int8]:
         judged = np.full((len(self.frame), len(index)), -1, dtype=np.int8)
         for row, named in enumerate(self.frame["negative_for"]):
@@ -190,19 +298,3 @@ def _refuse_unknown(kind: str, asked: Sequence[str], valid: Sequence[str]) -> No
     unknown = [name for name in asked if name not in valid]
     if unknown:
         raise ValueError(f"got {kind} {', '.join(unknown)}; the set has {', '.join(valid)}")
-
-
-def _locate(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    name = unicodedata.normalize("NFC", f"{name_or_path}.jsonl")
-    shipped = [
-        Path(__file__).parents[2] / "data" / "concepts" / name,
-        Path(sys.prefix) / "share" / "neurotrace" / "concepts" / name,
-    ]
-    for candidate in shipped:
-        if candidate.is_file():
-            return candidate
-    looked = ", ".join(str(place) for place in [path, *shipped])
-    raise FileNotFoundError(f"got concept set {str(name_or_path)!r}; looked in {looked}")

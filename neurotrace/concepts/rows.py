@@ -1,7 +1,10 @@
-"""The rows of a concept set: reading, folding to one a sentence, and the checks at the border."""
+"""The rows of a concept set: reading, folding to one a sentence, and the checks at the border.
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+Readers return a row table with the columns of ``KNOWN`` that the source has and ``origin``, which
+says where a row stands ("mine.tsv: line 7") and begins every message about it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,111 +12,207 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neurotrace.concepts import cells
+from neurotrace.concepts.languages import code
+from neurotrace.concepts.lines import json_lines, shown
+
 NAMES = ("group", "lang", "text")
 KNOWN = (*NAMES, "concept", "concepts", "lexical", "cognate", "negative_for")
+EXPECTED = "expected group, lang, text and concept or concepts"
 
 
 def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Header and table of a JSON-lines concept file.
+    """Header and row table of a JSON-lines concept file.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        Naming the file and the line: not UTF-8, not JSON, no header, a field missing or unknown.
+    """
+    objects = json_lines(path)
+    header = objects.pop(1, {})
+    _check_header(header, f"{path.name}: line 1")
+    if not objects:
+        raise ValueError(f"{path.name}: got a header and no sentence")
+    for number, row in objects.items():
+        check_fields(row, where=f"{path.name}: line {number}")
+    origins = [f"{path.name}: line {number}" for number in objects]
+    return header, table(list(objects.values()), origins=origins)
+
+
+def table(records: Sequence[Mapping[str, Any]], *, origins: Sequence[str]) -> pd.DataFrame:
+    """The row table of plain records: known columns that any record has, and ``origin``."""
+    present = [name for name in KNOWN if any(name in record for record in records)]
+    made = pd.DataFrame(index=range(len(records)))
+    for name in present:
+        made[name] = pd.Series([record.get(name) for record in records], dtype=object)
+    return made.assign(origin=pd.Series(list(origins), dtype=object))
+
+
+def is_header(first: Mapping[str, Any]) -> bool:
+    """Whether the first object of a JSON-lines file is a set's header and not a sentence."""
+    return "text" not in first and isinstance(first.get("languages"), list)
+
+
+def check_fields(row: Mapping[str, Any], *, where: str) -> None:
+    """Refuse a record that lacks a field or has one nobody knows.
 
     Raises
     ------
     ValueError
-        Naming the file and the line: not UTF-8, not JSON, a field missing.
+        Beginning with ``where``.
     """
-    try:
-        # Only "\n" ends a line: sentences may hold other line separators.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
+    unknown = [name for name in row if name not in KNOWN]
+    if unknown:
+        raise ValueError(f"{where}: got unknown field {unknown[0]!r:.60}; {valid()}")
+    has_concept = "concept" in row or "concepts" in row
+    if not has_concept or any(row.get(name) is None for name in NAMES):
+        said = ", ".join(name for name, value in row.items() if value is not None)
+        raise ValueError(f"{where}: got fields {said or 'none':.200}; {EXPECTED}")
+
+
+def valid() -> str:
+    """The end of a message about columns: those that are known."""
+    return f"valid are {', '.join(KNOWN)}"
+
+
+def _check_header(header: Mapping[str, Any], where: str) -> None:
+    if not is_header(header):
         raise ValueError(
-            f"{path.name}: got bytes that are not UTF-8 at offset {error.start}; expected UTF-8"
-        ) from None
-    objects = {n: _parse(path, n, line) for n, line in enumerate(lines, 1) if line.strip()}
-    header = objects.pop(1, {})
-    if "text" in header or not isinstance(header.get("languages"), list):
-        raise ValueError(
-            f"{path.name}: line 1: expected a header with name and a list of languages"
+            f"{where}: expected a header with name and a list of languages "
+            "(a table without one is read by from_table)"
         )
-    for number, row in objects.items():
-        if not (all(isinstance(row.get(name), str | int) for name in NAMES) and _has_concept(row)):
-            said = ", ".join(name for name, value in row.items() if value is not None)
+    languages = header["languages"]
+    if not all(isinstance(lang, str) and lang.strip() for lang in languages):
+        raise ValueError(f"{where}: got languages {shown(languages)}; expected a list of codes")
+    if len(set(languages)) < len(languages):
+        raise ValueError(f"{where}: got languages {shown(languages)}; expected each once")
+    for name, kind in (("name", str), ("parallel", bool)):
+        if name in header and not isinstance(header[name], kind):
             raise ValueError(
-                f"{path.name}: line {number}: got fields {said}; "
-                "expected group, lang, text and concept or concepts"
+                f"{where}: got {name} {shown(header[name])}; expected a {kind.__name__}"
             )
-    body = list(objects.values())
-    if not body:
-        raise ValueError(f"{path.name}: got a header and no sentence")
-    return header, pd.DataFrame(body, columns=[c for c in KNOWN if any(c in row for row in body)])
 
 
-def _has_concept(row: Mapping[str, Any]) -> bool:
-    return "concept" in row or "concepts" in row
+def fold(df: pd.DataFrame, *, declared: Collection[str] = ()) -> pd.DataFrame:
+    """One row a sentence: rows of one (group, lang, text) are joined, their concepts united.
 
+    Parameters
+    ----------
+    df
+        A row table. Of rows that are joined, the first ``origin`` stays; without the column,
+        messages count rows from 0.
+    declared
+        Language codes of the header: they may be unknown ones. All others become FLORES style.
 
-def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path.name}: line {number}: not JSON ({error.msg})") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name}: line {number}: got {value!r:.40}; expected a JSON object")
-    return value
-
-
-def fold(df: pd.DataFrame) -> pd.DataFrame:
-    """One row a sentence: rows of one (group, lang, text) are joined, their concepts united."""
-    missing = [name for name in NAMES if name not in df]
-    if missing or not ("concept" in df or "concepts" in df):
-        raise ValueError(
-            f"got columns {', '.join(map(str, df.columns))}; "
-            "expected group, lang, text and concept or concepts"
-        )
-    frame = pd.DataFrame({name: df[name].astype(str) for name in NAMES})
-    columns = [df[name] for name in ("concept", "concepts") if name in df]
-    named = [_united(map(_names, cells)) for cells in zip(*columns, strict=True)]
-    frame["concepts"] = pd.Series(named, index=df.index, dtype=object)
+    Raises
+    ------
+    ValueError
+        Beginning with the row's origin: a cell of the wrong kind, an unknown language, a row that
+        stands twice. Without it: columns missing, unknown or doubled.
+    """
+    _check_columns(df)
+    df = df.reset_index(drop=True)
+    has_origin = "origin" in df
+    if not has_origin:
+        df = df.assign(origin=[f"row {at}" for at in range(len(df))])
+    texts = {name: _each(df, name, cells.text) for name in NAMES}
+    known = {lang: _language(lang, df, declared) for lang in dict.fromkeys(texts["lang"])}
+    frame = pd.DataFrame(texts | {"lang": [known[lang] for lang in texts["lang"]]})
+    columns = [_each(df, name, cells.names) for name in ("concept", "concepts") if name in df]
+    frame["concepts"] = _column(map(_united, zip(*columns, strict=True)))
     frame["lexical"] = _flags(df, "lexical", default=True)
     frame["cognate"] = _flags(df, "cognate", default=False)
     if "negative_for" in df:
-        negative = [_names(value) for value in df["negative_for"]]
-        frame["negative_for"] = pd.Series(negative, index=df.index, dtype=object)
-    if "concept" not in df:
-        return frame.reset_index(drop=True)
+        frame["negative_for"] = _column(_each(df, "negative_for", cells.names))
+    frame["origin"] = _column(map(str, df["origin"]))
+    folded = _joined(frame) if "concept" in df else frame
+    return folded if has_origin else folded.drop(columns="origin")
+
+
+def _column(values: Iterable[Any]) -> pd.Series:
+    return pd.Series(list(values), dtype=object)
+
+
+def _joined(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [*NAMES, "concepts"]
     if frame.duplicated(keys).any():
-        row = frame[frame.duplicated(keys)].iloc[0]
+        at = int(np.flatnonzero(frame.duplicated(keys))[0])
+        first = int(np.flatnonzero((frame[keys] == frame.loc[at, keys]).all(axis=1))[0])
+        row = frame.loc[at]
         raise ValueError(
-            f"got a duplicate row: {row['lang']} group {row['group']!r} {row['text']!r:.60}"
+            f"{_place(frame, at)}got a duplicate row: {row['lang']} group {row['group']!r:.60} "
+            f"{row['text']!r:.60}{_as_before(frame, first)}"
         )
     united = {c: _united for c in ("concepts", "negative_for") if c in frame}
     by_sentence = frame.groupby(list(NAMES), sort=False, as_index=False)
-    return by_sentence.agg({**united, "lexical": "all", "cognate": "any"})
+    return by_sentence.agg({**united, "lexical": "all", "cognate": "any", "origin": "first"})
+
+
+def _check_columns(df: pd.DataFrame) -> None:
+    columns = [str(name) for name in df.columns]
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise ValueError(f"got column {twice[0]!r:.60} twice; expected each once")
+    if not set(NAMES) <= set(columns) or not {"concept", "concepts"} & set(columns):
+        raise ValueError(f"got columns {', '.join(columns):.200}; {EXPECTED}")
+    unknown = [name for name in columns if name not in (*KNOWN, "origin")]
+    if unknown:
+        raise ValueError(f"got unknown columns {', '.join(unknown):.200}; {valid()}")
+
+
+def _each(df: pd.DataFrame, name: str, read_cell: Callable[[str, Any], Any]) -> list[Any]:
+    """A column's cells, read one by one; what is wrong with one is said with its origin."""
+    made = []
+    for at, value in enumerate(df[name]):
+        try:
+            made.append(read_cell(name, value))
+        except ValueError as error:
+            raise ValueError(f"{_place(df, at)}{error}") from None
+    return made
+
+
+def _language(given: str, df: pd.DataFrame, declared: Collection[str]) -> str:
+    try:
+        return code(given, declared=declared)
+    except ValueError as error:
+        said = str(error)
+    if declared:
+        said = f"got rows in {given:.60}; the header names {', '.join(declared):.200}"
+    at = next(at for at, lang in enumerate(df["lang"]) if lang == given)
+    raise ValueError(f"{_place(df, at)}{said}")
 
 
 def _flags(df: pd.DataFrame, name: str, *, default: bool) -> pd.Series:
     if name not in df:
         return pd.Series(default, index=df.index)
-    return pd.Series([default if _blank(v) else bool(v) for v in df[name]], df.index)
-
-
-def _blank(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and np.isnan(value))
-
-
-def _names(value: object) -> tuple[str, ...]:
-    """Concept names of one cell: a name, a list of names, or nothing."""
-    if _blank(value):
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, Iterable):
-        return tuple(sorted({str(name) for name in value}))
-    raise ValueError(f"got concepts {value!r}; expected a name or a list of names")
+    given = _each(df, name, cells.flag)
+    return pd.Series([default if flag is None else flag for flag in given], df.index, dtype=bool)
 
 
 def _united(cells: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(sorted({name for cell in cells for name in cell}))
+
+
+def _place(df: pd.DataFrame, at: int) -> str:
+    """Where row ``at`` stands, as the beginning of a message; nothing without ``origin``."""
+    return f"{df['origin'].iloc[at]}: " if "origin" in df else ""
+
+
+def _as_before(df: pd.DataFrame, at: int) -> str:
+    """Where the first of two rows stands, as the end of a message."""
+    return f" (first at {df['origin'].iloc[at]})" if "origin" in df else ""
+
+
+def _sources(df: pd.DataFrame) -> str:
+    """The files that rows come from, as the beginning of a message about all of them."""
+    origins = df["origin"] if "origin" in df else ()
+    files = list(dict.fromkeys(o.rpartition(": ")[0] for o in origins))
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    said = ", ".join(filter(None, files[:3]))
+    return f"{said}{more}: " if said else ""
 
 
 def check(frame: pd.DataFrame, *, languages: Sequence[str], parallel: bool) -> None:
@@ -122,33 +221,44 @@ def check(frame: pd.DataFrame, *, languages: Sequence[str], parallel: bool) -> N
     Raises
     ------
     ValueError
-        With the first offending row.
+        With the first offending row and its origin, if there is one.
     """
-    empty = frame.index[frame["text"].str.strip() == ""]
+    empty = np.flatnonzero([not text.strip() for text in frame["text"]])
     if len(empty):
-        row = frame.loc[empty[0]]
-        raise ValueError(f"got an empty sentence for group {row['group']!r}, {row['lang']}")
-    for keys, meaning in ((["group", "lang"], "group and language"), (["lang", "text"], "text")):
-        twice = frame[frame.duplicated(keys)]
-        if len(twice):
-            row = twice.iloc[0]
-            raise ValueError(
-                f"got a duplicate row: {row['lang']} group {row['group']!r} {row['text']!r:.60} "
-                f"stands twice with the same {meaning}"
-            )
-    present = set(frame["lang"])
-    if present - set(languages):
+        row = frame.iloc[empty[0]]
         raise ValueError(
-            f"got rows in {', '.join(sorted(present - set(languages)))}; "
-            f"the header names {', '.join(languages)}"
+            f"{_place(frame, empty[0])}got an empty sentence for group {row['group']!r:.60}, "
+            f"{row['lang']}"
         )
-    if set(languages) - present:
+    for keys, meaning in ((["group", "lang"], "group and language"), (["lang", "text"], "text")):
+        _refuse_twice(frame, keys, meaning)
+    foreign = np.flatnonzero(~frame["lang"].isin(list(languages)))
+    if len(foreign):
+        unnamed = sorted(set(frame["lang"].iloc[foreign]))
         raise ValueError(
-            f"got no row in language {', '.join(sorted(set(languages) - present))}; "
+            f"{_place(frame, foreign[0])}got rows in {', '.join(unnamed):.200}; "
+            f"the header names {', '.join(languages):.200}"
+        )
+    lacking = sorted(set(languages) - set(frame["lang"]))
+    if lacking:
+        raise ValueError(
+            f"{_sources(frame)}got no row in language {', '.join(lacking):.200}; "
             "expected every language of the header"
         )
     if parallel:
         _refuse_holes(frame, languages)
+
+
+def _refuse_twice(frame: pd.DataFrame, keys: list[str], meaning: str) -> None:
+    twice = np.flatnonzero(frame.duplicated(keys))
+    if len(twice):
+        row = frame.iloc[twice[0]]
+        first = np.flatnonzero((frame[keys] == row[keys]).all(axis=1))[0]
+        raise ValueError(
+            f"{_place(frame, twice[0])}got a duplicate row: {row['lang']} group "
+            f"{row['group']!r:.60} {row['text']!r:.60} stands twice with the same {meaning}"
+            f"{_as_before(frame, first)}"
+        )
 
 
 def _refuse_holes(frame: pd.DataFrame, languages: Sequence[str]) -> None:
@@ -156,9 +266,11 @@ def _refuse_holes(frame: pd.DataFrame, languages: Sequence[str]) -> None:
     holes = counts[counts < len(languages)]
     if len(holes):
         group = holes.index[0]
-        lacking = sorted(set(languages) - set(frame.loc[frame["group"] == group, "lang"]))
+        of_group = np.flatnonzero(frame["group"] == group)
+        lacking = sorted(set(languages) - set(frame["lang"].iloc[of_group]))
         raise ValueError(
-            f"got group {group!r} without {', '.join(lacking)} ({len(holes)} such groups); "
+            f"{_place(frame, of_group[0])}got group {group!r:.60} without "
+            f"{', '.join(lacking):.200} ({len(holes)} such groups); "
             'expected every group in every language, or "parallel": false in the header'
         )
 
@@ -169,18 +281,20 @@ def check_negatives(labels: NDArray[np.int8], frame: pd.DataFrame, concepts: Seq
     Raises
     ------
     ValueError
-        Naming the concept and the language.
+        Naming the concept, the language and, where rows have an origin, the file.
     """
     if not concepts:
-        raise ValueError("got no concept at all; expected at least one with negatives")
+        raise ValueError(
+            f"{_sources(frame)}got no concept at all; expected at least one with negatives"
+        )
     for lang in pd.unique(frame["lang"]):
         own = labels[(frame["lang"] == lang).to_numpy()]
         for wanted, what in ((1, "positives"), (0, "negatives")):
             lacking = np.flatnonzero(~(own == wanted).any(0))
             if len(lacking):
                 raise ValueError(
-                    f"got no {what} for concept {concepts[lacking[0]]!r} in {lang}; "
-                    "expected some of both in every language"
+                    f"{_sources(frame)}got no {what} for concept {concepts[lacking[0]]!r:.60} in "
+                    f"{lang}; expected some of both in every language"
                 )
 
 

@@ -142,10 +142,13 @@ def test_bytes_that_are_not_utf8_are_refused(tmp_path):
         ConceptSet.load(path)
 
 
-def test_a_file_without_header_or_json_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="line 1: expected a header"):
-        ConceptSet.load(write(tmp_path / "x.jsonl", ROWS[1:], header=ROWS[0]))
-    with pytest.raises(ValueError, match="line 1: expected a header"):
+def test_rows_without_a_header_are_a_table(tmp_path):
+    table = ConceptSet.load(write(tmp_path / "x.jsonl", ROWS[1:], header=ROWS[0]))
+    assert (table.name, table.languages) == ("x", LANGS)
+
+
+def test_a_damaged_header_and_what_is_no_json_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="line 1: got unknown columns languages"):
         ConceptSet.load(write(tmp_path / "z.jsonl", ROWS, header={"languages": "qaa_Latn"}))
     (tmp_path / "y.jsonl").write_text("{broken")
     with pytest.raises(ValueError, match="line 1: not JSON"):
