@@ -15,6 +15,7 @@ from neurotrace.report.layer_plots import (
     retrieval,
 )
 from neurotrace.report.page import FILE, Provenance, page, summary, write
+from neurotrace.report.pair_plots import overlap_by_strings
 from neurotrace.report.plots import (
     corrected_overlap,
     excess_per_k,
@@ -41,6 +42,7 @@ __all__ = [
     "language_identification",
     "language_neurons",
     "loss",
+    "overlap_by_strings",
     "overlap_per_layer",
     "page",
     "raw_overlap",

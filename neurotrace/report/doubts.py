@@ -1,4 +1,4 @@
-"""What to doubt in a run: dips, nulls that are not silent, missing pairs, curves still rising.
+"""What to doubt in a run: dips, loud nulls, confounds, missing pairs, curves still rising.
 
 A value at chance at one checkpoint between two that are not is a fault of the data before it is
 a discovery; a curve that still rises has an early half; one training run is one training run.
@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from neurotrace.report.confounds import flagged
 from neurotrace.report.reading import (
     Curve,
     Results,
@@ -35,7 +36,7 @@ FEW_LANGUAGES = 5
 
 def doubts(results: Results) -> list[Doubt]:
     """Warnings and caveats of a run, as ``(kind, sentence)``."""
-    parts = (_dips, _loud_nulls, _missing_pairs, _still_rising, _one_run)
+    parts = (_dips, _loud_nulls, flagged, _missing_pairs, _still_rising, _one_run)
     return [doubt for part in parts for doubt in part(results)]
 
 

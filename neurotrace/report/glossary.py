@@ -92,6 +92,25 @@ GLOSSARY = (
         "percentile, and an AP above it is printed bold.",
     ),
     Term(
+        "fertility",
+        "Tokens that the model's tokenizer makes of a word, over all sentences of a language; of a "
+        "character in scripts that put no space between words. Figures of the two kinds do not "
+        "compare.",
+        "Σ tokens / Σ words",
+    ),
+    Term(
+        "strings shared",
+        "Share of sentence groups in which two languages write a word of four letters or more "
+        "alike, case and accents aside, or two Han characters in a row. “Within a concept” "
+        "compares sentences of different groups with the same concept, which is all that experts "
+        "from disjoint halves can meet; “unrelated” are those without a common concept.",
+    ),
+    Term(
+        "AUROC of length",
+        "Probability that a sentence of the concept is longer than another sentence of its "
+        "language; chance is 0.5. p is two-sided, after Holm over languages and concepts.",
+    ),
+    Term(
         "L2.N117",
         "Neuron 117 of layer 2, both counted from 0; the embedding output is no layer.",
     ),

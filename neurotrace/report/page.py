@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path, PurePath
 from typing import Any, TypedDict
 
-from neurotrace.report import tables
+from neurotrace.report import confounds, tables
 from neurotrace.report.canvas import svg
 from neurotrace.report.gallery import GALLERY
 from neurotrace.report.glossary import GLOSSARY
@@ -53,6 +53,7 @@ ANALYSES = {
     "language_id": "Language identification by layer",
     "retrieval": "Retrieval of translations",
     "loss": "Loss",
+    "confounds": "What else differs between languages",
 }
 PLACES = ("source", "out", "folder", "concepts", "twin", "checkpoints")
 ABSOLUTE = re.compile(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[\\/](?:[^\s\\/'\",;]+[\\/])*([^\s\\/'\",;]+)")
@@ -101,6 +102,7 @@ def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
         "One colour means one thing in every figure: blue for neurons, orange for the rotated "
         "basis, violet for the twin, dotted grey for chance.",
         "figures": _figures(results),
+        "confounds": confounds.section(results),
         "numbers": tables.numbers(results),
         "neurons": tables.neurons(results),
         "checkpoints": tables.checkpoints(provenance.get("checkpoints")),
@@ -126,6 +128,9 @@ def page(results: Results, provenance: Provenance) -> str:
     found = summary(results, provenance)
     # styles and figures are ours, and matplotlib has escaped the text within the figures
     drawn = [figure | {"svg": Markup(figure["svg"])} for figure in found["figures"]]
+    differs = found["confounds"] or {}
+    if differs.get("figure"):
+        differs["figure"]["svg"] = Markup(differs["figure"]["svg"])
     styles = Markup(here.joinpath("page.css").read_text("utf-8"))
     return template.render(found | {"figures": drawn, "css": styles}) + "\n"
 
@@ -210,6 +215,7 @@ def _figures(results: Results) -> list[dict[str, Any]]:
             "reading": plot.reading,
             "path": attribute(results[plot.needs], "path") or "",
             "wide": plot.wide,
+            "overlap": plot.needs.startswith("summary"),
         }
         for plot in GALLERY
         if plot.needs in results
@@ -278,6 +284,7 @@ def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     present = {
         "findings": ("Findings", True),
         "figures": ("Trajectories", bool(found["figures"])),
+        "confounds": ("What else differs", bool(found["confounds"])),
         "numbers": ("Headline numbers", bool(found["numbers"]["rows"])),
         "neurons": ("Top neurons", bool(found["neurons"]["concepts"])),
         "checkpoints": ("Checkpoints", bool(found["checkpoints"]["rows"])),

@@ -2,6 +2,7 @@
 
 from neurotrace.trajectories.analyses import expert_sizes, tasks
 from neurotrace.trajectories.ceilings import ceilings
+from neurotrace.trajectories.confounds import confounds
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
 from neurotrace.trajectories.expertise import expertise, top_neurons
 from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
@@ -15,6 +16,7 @@ __all__ = [
     "along_steps",
     "ceilings",
     "concept_neurons",
+    "confounds",
     "expert_overlap",
     "expert_sizes",
     "expertise",

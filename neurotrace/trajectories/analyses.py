@@ -9,6 +9,7 @@ import xarray as xr
 from neurotrace import probes
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.ceilings import ceilings
+from neurotrace.trajectories.confounds import CONCEPTS, confounds
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
 from neurotrace.trajectories.expertise import expertise, top_neurons
 from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
@@ -45,7 +46,7 @@ def tasks(
     get
         Reads an earlier result of the same list by name.
     analyses
-        Any of ``overlap expertise counts language_id retrieval loss``.
+        Any of ``overlap expertise counts language_id retrieval loss confounds``.
     path, rotated
         The neurons, and the same neurons in rotated bases.
 
@@ -67,6 +68,7 @@ def tasks(
         "language_id": lambda: _language_tasks(store),
         "retrieval": lambda: _retrieval_tasks(store),
         "loss": lambda: _loss_tasks(store),
+        "confounds": lambda: _confound_tasks(store, get, "overlap" in analyses, seed),
     }
     unknown = [name for name in analyses if name not in valid]
     if unknown:
@@ -147,6 +149,20 @@ def _loss_tasks(store: ActivationStore) -> list[Task]:
     if store.loss(step_keys(store)[0]) is None:
         return _leave_out("loss", "none was captured")
     return [("loss", partial(loss, store))]
+
+
+def _confound_tasks(
+    store: ActivationStore, get: Callable[[str], xr.Dataset], with_overlap: bool, seed: int
+) -> list[Task]:
+    folder = store.path if store.path.is_dir() else store.path.parent
+    if not (folder / CONCEPTS).is_file():
+        return _leave_out("what else differs between languages", f"there is no {CONCEPTS}")
+
+    def compute() -> xr.Dataset:
+        overlap = get("overlap") if with_overlap and len(store.languages) > 1 else None
+        return confounds(store, overlap=overlap, seed=seed)
+
+    return [("confounds", compute)]
 
 
 def _retrieval_tasks(store: ActivationStore) -> list[Task]:

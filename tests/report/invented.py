@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from report.differing import differing
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1500)
 LANGS = ("ada_Latn", "bel_Cyrl", "cyr_Grek", "dov_Hebr")
@@ -76,6 +77,7 @@ def invented(
     result |= _experts(rng, coords, one, grown, langs=langs, n_concepts=n_concepts, sharing=sharing)
     result |= _layers(rng, coords, one, grown, langs=langs, n_layers=n_layers, sharing=sharing)
     result["top_neurons"] = _table(rng, langs, n_concepts, n_layers, int(steps_[-1]))
+    result["confounds"] = differing(langs, n_concepts, overlap=sharing, step=int(steps_[-1]))
     return result
 
 
@@ -113,11 +115,8 @@ def _experts(
     phase = np.exp(-((np.log(np.maximum(coords["step"], 0.5)) - np.log(64)) ** 2) / 4)
     per_lang = (30 * grown + 180 * phase)[:, None] * (1 + 0.15 * np.arange(m) / m)
     counts = {}
-    for name, top, null in (
-        ("exactly_one", 1250, 1400),
-        ("at_least_two", 600, 160),
-        ("all", 70, 1),
-    ):
+    kinds = (("exactly_one", 1250, 1400), ("at_least_two", 600, 160), ("all", 70, 1))
+    for name, top, null in kinds:
         counts |= {
             name: ("step", 5 + top * grown),
             f"{name}_chance": ("step", 4 + null * grown),

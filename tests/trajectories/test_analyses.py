@@ -6,7 +6,7 @@ from planted import PATH, ROTATED, Stage, experts_of, fire, rotation
 
 from neurotrace.trajectories import expert_sizes, tasks
 
-ALL = ("overlap", "expertise", "counts", "language_id", "retrieval", "loss")
+ALL = ("overlap", "expertise", "counts", "language_id", "retrieval", "loss", "confounds")
 
 
 def computed(store, names, **options):
@@ -46,7 +46,8 @@ def test_what_does_not_apply_is_left_out_and_told(tmp_path):
         names = [name for name, _ in tasks(store, {}.__getitem__, analyses=ALL)]
     assert names == ["expertise", "ceilings", "top_neurons", "concept_neurons", "language_neurons"]
     said = " ".join(str(warning.message) for warning in told)
-    for what in ("expert overlap", "language identification", "retrieval", "loss"):
+    differs = "what else differs between languages"
+    for what in ("expert overlap", "language identification", "retrieval", "loss", differs):
         assert f"{what} is left out" in said
 
 
