@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 SEED ?= 0
+WORKERS ?= auto
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LAB := runs/lab-$(SEED)
@@ -27,7 +28,7 @@ trace: $(STAMP)  ## pre-train the lab model, capture, score, trace, report
 	$(BIN)/python -m neurotrace.trace --source $(LAB) --out $(RUN)
 
 test: $(STAMP)  ## every test that ends within minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-slow: $(STAMP)  ## the counted campaigns: lab acceptance over three seeds, twenty kills
 	$(BIN)/python -m pytest -m slow --durations=0
