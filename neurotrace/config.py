@@ -32,8 +32,6 @@ class TraceConfig:
     with neurotrace, such as everyday. Without it the source's own set is used."""
     languages: tuple[str, ...] = ()
     """Languages to trace, such as eng_Latn deu_Latn. None given: all of the set."""
-    romanise: tuple[str, ...] = ()
-    """Languages to add in Latin letters, to tell neurons of a script from those of a language."""
     negatives: int | None = None
     """Negatives of a concept in each language, drawn with the seed. None given: all its sentences
     without the concept, or, where languages differ, as many as the poorest has."""

@@ -125,21 +125,21 @@ def _refuse_unfinished(source: Path) -> None:
 def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
     """The sentences, equally many of each concept in every language."""
     if config.concepts is None and not own.is_file():
-        raise ValueError(
-            f"got no --concepts, and {own.parent.name} brings no concepts.jsonl; "
-            f"expected a path or one of {', '.join(ConceptSet.names())}"
-        )
+        known = ", ".join(ConceptSet.names())
+        raise ValueError(f"got no --concepts for {own.parent.name}; expected a path or {known}")
     concepts = ConceptSet.load(config.concepts or own)
     if config.languages:
         concepts = concepts.select(languages=config.languages)
-    if config.romanise:
-        concepts = concepts.romanised(config.romanise)
+    else:  # a language and its romanised twin would agree for the language's sake
+        own = [lang for lang in concepts.languages if lang not in concepts.twins]
+        concepts = concepts.select(languages=own) if concepts.twins else concepts
     if config.negatives or concepts.uneven:
         concepts = concepts.balanced(negatives=config.negatives, seed=config.seed)
-    fewest = concepts.n_groups
+    fewest = concepts.n_judged
     if fewest.min() < MIN_GROUPS:
+        concept, lang, what = fewest.idxmin()
         raise ValueError(
-            f"got {fewest.min()} sentence groups for concept {fewest.idxmin()!r}; "
+            f"got {fewest.min()} {what} of concept {concept!r} in {lang}; "
             f"expected at least {MIN_GROUPS}, for two halves"
         )
     return concepts

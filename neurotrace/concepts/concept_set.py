@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neurotrace.concepts import languages, onesec, romanise, rows, shipped, tables
 from neurotrace.concepts.foreign import ForeignFormats
-from neurotrace.concepts.negatives import balance, uneven
+from neurotrace.concepts.negatives import balance, count, uneven
 from neurotrace.splits import halves
 
 READERS: Mapping[str, Callable[[Path], tuple[dict[str, Any], pd.DataFrame]]] = {
@@ -146,11 +146,15 @@ class ConceptSet(ForeignFormats):
         return labels
 
     def select(
-        self, *, languages: Sequence[str] | None = None, concepts: Sequence[str] | None = None
+        self,
+        *,
+        languages: str | Sequence[str] | None = None,
+        concepts: str | Sequence[str] | None = None,
     ) -> "ConceptSet":
         """The same set in some languages, or judged for some concepts only.
 
-        Sentences of concepts that are not selected stay: they are the negatives of those that are.
+        Sentences of concepts that are not selected stay: where the set judges no negatives of its
+        own, they are the negatives of those that are. A single name may be given as it is.
 
         Raises
         ------
@@ -159,44 +163,50 @@ class ConceptSet(ForeignFormats):
         """
         frame, header = self.frame, dict(self.header)
         if languages is not None:
-            wanted_langs = list(dict.fromkeys(self._own(lang) for lang in languages))
+            wanted_langs = self._own(languages)
             frame = frame[frame["lang"].isin(wanted_langs)]
             header["languages"] = wanted_langs
         if concepts is not None:
-            _refuse_unknown("concept", concepts, self.concepts)
-            wanted = set(concepts)
+            wanted = {concepts} if isinstance(concepts, str) else set(concepts)
+            _refuse_unknown("concept", sorted(wanted), self.concepts)
             kept = [tuple(c for c in named if c in wanted) for named in frame["concepts"]]
             frame = frame.assign(concepts=pd.Series(kept, index=frame.index, dtype=object))
         return ConceptSet.from_frame(frame.reset_index(drop=True), header=header)
 
     def halves(self, n_splits: int = 20, *, seed: int = 0) -> NDArray[np.bool_]:
-        """``(split, example)`` bool, True is half A: by group, even in each concept and in
-        ``lexical``; see :func:`neurotrace.splits.halves`."""
-        return halves(
-            self.frame["group"],
-            self.labels(),
-            strata=self.frame["lexical"],
-            n_splits=n_splits,
-            seed=seed,
-        )
+        """``(split, example)`` bool, True is half A: by group, even in each concept, in
+        ``lexical`` and, where languages share no groups, in each language; see
+        :func:`neurotrace.splits.halves`."""
+        even = self.labels()
+        if not self.header["parallel"]:
+            langs = self.frame["lang"].to_numpy()
+            even = np.hstack([even, langs[:, None] == np.array(self.languages)])
+        strata = self.frame["lexical"]
+        return halves(self.frame["group"], even, strata=strata, n_splits=n_splits, seed=seed)
 
     @property
-    def n_groups(self) -> pd.Series:
-        """Groups of each concept, by name."""
-        return self.frame.explode("concepts").groupby("concepts")["group"].nunique()
+    def n_judged(self) -> pd.Series:
+        """Sentences by (concept, lang, ``positives`` or ``negatives``)."""
+        return count(self.labels(), self.frame["lang"], self.concepts)
+
+    @property
+    def twins(self) -> list[str]:
+        """Languages that are romanised twins of others, see :meth:`romanised`."""
+        return [lang for lang in self.header.get("romanised", ()) if lang in self.languages]
 
     @property
     def notes(self) -> list[str]:
         """What a reader of results must know of how the sentences were put together."""
-        told = {
-            "the sentences are not parallel": not self.header["parallel"],
-            "positives and negatives were drawn, equally many in every language "
-            f"({self.header.get('balanced')})": "balanced" in self.header,
-            f"{', '.join(self.header.get('romanised', ()))} are romanised twins": (
-                "romanised" in self.header
-            ),
-        }
-        return [note for note, holds in told.items() if holds]
+        notes = [] if self.header["parallel"] else ["the sentences are not parallel"]
+        if "balanced" in self.header:
+            seed = self.header["balanced"]["seed"]
+            notes.append(
+                f"positives and negatives were drawn with seed {seed}, equally many in every "
+                "language"
+            )
+        if self.twins:
+            notes.append(f"{', '.join(self.twins)} are romanised twins")
+        return notes
 
     @property
     def uneven(self) -> list[str]:
@@ -233,11 +243,13 @@ class ConceptSet(ForeignFormats):
         record = {"positives": positives, "negatives": negatives, "seed": seed}
         return ConceptSet.from_frame(frame, header={**self.header, "balanced": record})
 
-    def romanised(self, languages: Sequence[str]) -> "ConceptSet":
+    def romanised(self, languages: str | Sequence[str]) -> "ConceptSet":
         """The set with romanised twins of some languages (``rus_Latn`` beside ``rus_Cyrl``).
 
-        A neuron of a script falls silent on the twin, a neuron of a language does not. Romanised
-        by uroman, which reads Japanese characters as Mandarin.
+        A neuron of a script falls silent on the twin, a neuron of a language does not. See
+        :mod:`neurotrace.concepts.romanise` for what uroman cannot know. The twins are for
+        :func:`neurotrace.capture.run` and the probes; ``python -m neurotrace.trace`` leaves them
+        out unless they are named, since a language and its twin agree for the language's sake.
 
         Raises
         ------
@@ -246,7 +258,7 @@ class ConceptSet(ForeignFormats):
         ValueError
             For a language that the set lacks or that is in Latin letters.
         """
-        langs = list(dict.fromkeys(self._own(lang) for lang in languages))
+        langs = self._own(languages)
         frame = pd.concat([self.frame, romanise.twins(self.frame, langs)], ignore_index=True)
         twins = [romanise.twin_of(lang) for lang in langs]
         header = {**self.header, "languages": [*self.languages, *twins], "romanised": twins}
@@ -254,7 +266,7 @@ class ConceptSet(ForeignFormats):
 
     def to_jsonl(self, path: str | Path) -> Path:
         """Write the file form, under a temporary name first."""
-        path = Path(path)
+        path = Path(path).expanduser()
         lines = [json.dumps(dict(self.header), ensure_ascii=False)]
         lines += [_canonical(row) for row in rows.records(self.frame)]
         partial = path.with_name(f".{path.name}.partial")
@@ -271,17 +283,21 @@ class ConceptSet(ForeignFormats):
             f"{len(self.concepts)} concepts, {len(self.languages)} languages)"
         )
 
-    def _own(self, lang: str) -> str:
-        """The set's code of a language given in any form.
+    def _own(self, given: str | Sequence[str]) -> list[str]:
+        """The set's codes of languages given in any form, each once.
 
         Raises
         ------
         ValueError
-            When the set lacks it.
+            When the set lacks one.
         """
-        own = languages.code(lang, declared=[lang])
-        _refuse_unknown("language", [own], self.languages)
-        return own
+        named = [given] if isinstance(given, str) else given
+        own = [
+            lang if lang in self.languages else languages.code(lang, declared=[lang])
+            for lang in named
+        ]
+        _refuse_unknown("language", own, self.languages)
+        return list(dict.fromkeys(own))
 
     def _judged(self, index: Mapping[str, int]) -> NDArray[np.int8]:
         judged = np.full((len(self.frame), len(index)), -1, dtype=np.int8)

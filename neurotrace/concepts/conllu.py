@@ -10,7 +10,7 @@ import pandas as pd
 
 from neurotrace.concepts import rows
 from neurotrace.concepts.languages import code
-from neurotrace.concepts.lines import read_lines, shown
+from neurotrace.concepts.lines import path_of, read_lines, shown
 
 COLUMNS = 10  # of a token line
 NAMED = ("sent_id", "text")  # comments that a sentence needs
@@ -65,7 +65,7 @@ def read_conllu(
     """
     if not isinstance(paths, Mapping) or not paths:
         raise ValueError(f"got paths {shown(paths)}; expected a mapping from languages to files")
-    files = {code(lang): Path(path) for lang, path in paths.items()}
+    files = {code(lang): path_of(path) for lang, path in paths.items()}
     if len(files) < len(paths):
         raise ValueError(f"got languages {', '.join(paths)}; expected each once")
     lead = code(pivot) if pivot is not None else next(iter(files))

@@ -44,15 +44,17 @@ class ForeignFormats:
             Our names to the file's, such as ``{"lang": "language"}``; then only these columns and
             those that bear our names are read.
         parallel
-            As in :meth:`from_frame`.
+            As in :meth:`from_frame`; unless None, it overrides what the file's header says.
 
         Raises
         ------
         ValueError
             With file and line.
         """
-        header, table = tables.read_table(Path(path), columns=columns)
-        return cls._named(Path(path), {"parallel": parallel, **header}, table)
+        header, table = tables.read_table(path, columns=columns)
+        if parallel is not None:
+            header["parallel"] = parallel
+        return cls._named(Path(path), header, table)
 
     @classmethod
     def from_dataset(

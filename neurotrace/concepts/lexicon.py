@@ -15,6 +15,7 @@ from unicodedata import normalize
 import regex
 
 from neurotrace.concepts import languages
+from neurotrace.concepts.lines import path_of, read_lines
 
 COLUMNS = ("concept", "lang", "forms")
 SUFFIX = ".lexicon.tsv"
@@ -75,14 +76,16 @@ class Lexicon:
 
         Raises
         ------
+        FileNotFoundError
+            When there is no such file.
         ValueError
             Naming file and line: bytes that are not UTF-8, another first line, another number of
             columns, no form, a concept and language that stand twice, forms parted by a comma of
             another script.
         """
-        path = Path(path)
+        path = path_of(path)
         forms: dict[str, dict[str, tuple[str, ...]]] = {}
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(read_lines(path), 1):
             where = f"{path.name}: line {number}"
             cells = [cell.strip() for cell in line.split("\t")]
             if number == 1:
@@ -105,7 +108,7 @@ class Lexicon:
         ValueError
             As :meth:`read`.
         """
-        set_path = Path(set_path)
+        set_path = path_of(set_path)
         beside = set_path.with_name(f"{set_path.stem}{SUFFIX}")
         return cls.read(beside) if beside.is_file() else None
 
@@ -149,16 +152,6 @@ def _pattern(form: str, *, whole: bool) -> regex.Pattern[str]:
     spaced = (r"\s+".join(map(regex.escape, words)) for words in parts)
     core = rf"{IN_WORD}*".join(spaced)
     return regex.compile(rf"(?<!{IN_WORD}){core}(?!{IN_WORD})" if whole else core)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path.name}: line {line}: got bytes that are not UTF-8; expected UTF-8"
-        ) from None
 
 
 def _columns() -> str:

@@ -20,6 +20,14 @@ def shown(value: object) -> str:
     return _short.repr(value)
 
 
+def path_of(given: str | Path) -> Path:
+    """A path as it is given, ``~`` standing for the home folder."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:  # no such user: there is no such file, then
+        return Path(given)
+
+
 def read_lines(path: Path) -> list[str]:
     r"""Lines of a UTF-8 file without their ends, a byte order mark taken off.
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from neurotrace.concepts import rows
 from neurotrace.concepts.languages import code
-from neurotrace.concepts.lines import json_value, read_lines, shown
+from neurotrace.concepts.lines import json_value, path_of, read_lines, shown
 
 FIELDS = ("concept", "group", "source", "sentences")
 SIDES = ("positive", "negative")
@@ -100,7 +100,7 @@ def _listed(paths: Paths, lang: str | None) -> list[tuple[Path, str | None]]:
 def _files(source: Source) -> list[Path]:
     if not isinstance(source, str | Path):
         return [file for one in source for file in _files(one)]
-    path = Path(source)
+    path = path_of(source)
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.rglob("*.json") if file.is_file())
@@ -121,7 +121,7 @@ def _read(path: Path, given: str | None) -> _File:
             f"{name}: got {both[0]!r:.60} as {at[0]} and {at[1]}; expected it on one side"
         )
     lang = _language(given, path, name)
-    return _File(name, lang, value["concept"], value["group"], sentences)
+    return _File(name, lang, value["concept"].strip(), value["group"], sentences)
 
 
 def _check_fields(value: Any, name: str) -> None:

@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from neurotrace.concepts import rows, tables
 from neurotrace.concepts.languages import code
-from neurotrace.concepts.lines import read_lines, shown
+from neurotrace.concepts.lines import path_of, read_lines, shown
 
 SUFFIXES = (".dev", ".devtest", ".test", ".train", ".txt")
 ABOUT = ("README", "LICENSE", "LICENCE", "CHANGELOG", "NOTICE")  # files about the others
 
-Concepts = Mapping[str, Sequence[int] | Sequence[str]] | str | Path
+Places = Sequence[int] | NDArray[np.integer[Any]] | Sequence[str]  # lines, or word forms
+Concepts = Mapping[str, Places] | str | Path
 
 
 def read_parallel(
@@ -52,13 +56,13 @@ def read_parallel(
         none, two splits or two files of a language in one place, an unknown language, word forms
         without pivot or in no line of it.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     files = _files(folder)
     lines = {lang: _lines(file) for lang, file in files.items()}
     _refuse_unequal(files, lines)
     count = len(next(iter(lines.values())))
     if isinstance(concepts, str | Path):
-        concepts = _read_lines_of_concepts(Path(concepts), count=count)
+        concepts = _read_lines_of_concepts(path_of(concepts), count=count)
     carried = _carried(concepts, files=files, lines=lines, pivot=pivot)
     width = len(str(count))
     records, origins = [], []
@@ -173,7 +177,7 @@ def _read_lines_of_concepts(path: Path, *, count: int) -> dict[str, list[int]]:
 
 
 def _carried(
-    concepts: Mapping[str, Sequence[int] | Sequence[str]],
+    concepts: Mapping[str, Places],
     *,
     files: Mapping[str, Path],
     lines: Mapping[str, Sequence[str]],
@@ -185,23 +189,33 @@ def _carried(
         raise ValueError(f"got pivot {lang}, without a file; the folder has {', '.join(files)}")
     carried = {}
     for concept, said in concepts.items():
-        kinds = {type(one) for one in said} if isinstance(said, Sequence) else set()
-        if isinstance(said, str) or len(kinds) != 1 or not kinds <= {int, str}:
+        kind, listed = _told(said)
+        if kind is None:
             raise ValueError(
                 f"got {shown(said)} for concept {concept!r:.60}; "
                 "expected a list of line numbers or a list of word forms"
             )
-        if kinds == {int}:
-            carried[concept] = _in_range(concept, [int(one) for one in said], lines)
+        if kind is int:
+            carried[concept] = _in_range(concept, list(map(int, listed)), lines)
         elif lang is None:
             raise ValueError(
                 f"got word forms for concept {concept!r:.60} without a pivot; "
                 f"expected the language they are of: one of {', '.join(files)}"
             )
         else:
-            forms = tuple(map(str, said))
+            forms = tuple(map(str, listed))
             carried[concept] = _holding(concept, forms, lang, lines=lines[lang], file=files[lang])
     return carried
+
+
+def _told(said: object) -> tuple[type | None, list[Any]]:
+    """Whether a concept is told by line numbers (int), by words (str) or neither; and a list."""
+    listed = said.tolist() if isinstance(said, np.ndarray) else said
+    if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
+        return None, []
+    if all(isinstance(one, Integral) and not isinstance(one, bool) for one in listed):
+        return int, list(listed)
+    return (str if all(isinstance(one, str) for one in listed) else None), list(listed)
 
 
 def _in_range(concept: str, numbers: Sequence[int], lines: Mapping[str, Sequence[str]]) -> set[int]:

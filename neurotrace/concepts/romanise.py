@@ -6,10 +6,12 @@ A neuron that falls silent on the twin answered to the script, one that stays to
 from collections.abc import Sequence
 
 import pandas as pd
+import regex
 
 from neurotrace.concepts import languages
 
 LATIN = "Latn"
+HAN = regex.compile(r"\p{Han}")
 
 
 def twin_of(lang: str) -> str:
@@ -29,8 +31,10 @@ def twins(frame: pd.DataFrame, langs: Sequence[str]) -> pd.DataFrame:
     """The rows of some languages again, in Latin letters, under their twins' codes.
 
     Uses uroman (Hermjakob, May & Knight 2018), which knows scripts, not readings: Chinese
-    characters come out as Mandarin syllables in Japanese sentences, too, and unwritten vowels stay
-    unwritten.
+    characters come out as Mandarin syllables in Japanese sentences, too, some numerals as digits,
+    and unwritten vowels stay unwritten. Every Chinese character becomes a syllable of its own,
+    since no space tells where a word ends: what a neuron does on such a twin may come from the
+    other segmentation as well as from the script.
 
     Raises
     ------
@@ -49,7 +53,11 @@ def twins(frame: pd.DataFrame, langs: Sequence[str]) -> pd.DataFrame:
     romaniser = Uroman()
     rows = frame[frame["lang"].isin(list(langs))]
     texts = [
-        " ".join(romaniser.romanize_string(text, lcode=lang.partition("_")[0]).split())
+        " ".join(
+            romaniser.romanize_string(
+                HAN.sub(r" \g<0> ", text), lcode=lang.partition("_")[0]
+            ).split()
+        )
         for text, lang in zip(rows["text"], rows["lang"], strict=True)
     ]
     return rows.assign(text=texts, lang=rows["lang"].map(codes))

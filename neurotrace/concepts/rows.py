@@ -1,11 +1,10 @@
-"""The rows of a concept set: reading, folding to one a sentence, and the checks at the border.
+"""The rows of a concept set: folding to one a sentence, and the checks at the border.
 
 Readers return a row table with the columns of ``KNOWN`` that the source has and ``origin``, which
 says where a row stands ("mine.tsv: line 7") and begins every message about it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,32 +13,14 @@ from numpy.typing import NDArray
 
 from neurotrace.concepts import cells
 from neurotrace.concepts.languages import code
-from neurotrace.concepts.lines import json_lines, shown
 
 NAMES = ("group", "lang", "text")
 KNOWN = (*NAMES, "concept", "concepts", "lexical", "cognate", "negative_for")
 EXPECTED = "expected group, lang, text and concept or concepts"
-
-
-def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Header and row table of a JSON-lines concept file.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        Naming the file and the line: not UTF-8, not JSON, no header, a field missing or unknown.
-    """
-    objects = json_lines(path)
-    header = objects.pop(1, {})
-    _check_header(header, f"{path.name}: line 1")
-    if not objects:
-        raise ValueError(f"{path.name}: got a header and no sentence")
-    for number, row in objects.items():
-        check_fields(row, where=f"{path.name}: line {number}")
-    origins = [f"{path.name}: line {number}" for number in objects]
-    return header, table(list(objects.values()), origins=origins)
+NOT_PARALLEL = (
+    "or parallel=False (ConceptSet.from_table(path, parallel=False).to_jsonl(…)), "
+    'in a header "parallel": false'
+)
 
 
 def table(records: Sequence[Mapping[str, Any]], *, origins: Sequence[str]) -> pd.DataFrame:
@@ -49,11 +30,6 @@ def table(records: Sequence[Mapping[str, Any]], *, origins: Sequence[str]) -> pd
     for name in present:
         made[name] = pd.Series([record.get(name) for record in records], dtype=object)
     return made.assign(origin=pd.Series(list(origins), dtype=object))
-
-
-def is_header(first: Mapping[str, Any]) -> bool:
-    """Whether the first object of a JSON-lines file is a set's header and not a sentence."""
-    return "text" not in first and isinstance(first.get("languages"), list)
 
 
 def check_fields(row: Mapping[str, Any], *, where: str) -> None:
@@ -78,24 +54,6 @@ def valid() -> str:
     return f"valid are {', '.join(KNOWN)}"
 
 
-def _check_header(header: Mapping[str, Any], where: str) -> None:
-    if not is_header(header):
-        raise ValueError(
-            f"{where}: expected a header with name and a list of languages "
-            "(a table without one is read by from_table)"
-        )
-    languages = header["languages"]
-    if not all(isinstance(lang, str) and lang.strip() for lang in languages):
-        raise ValueError(f"{where}: got languages {shown(languages)}; expected a list of codes")
-    if len(set(languages)) < len(languages):
-        raise ValueError(f"{where}: got languages {shown(languages)}; expected each once")
-    for name, kind in (("name", str), ("parallel", bool)):
-        if name in header and not isinstance(header[name], kind):
-            raise ValueError(
-                f"{where}: got {name} {shown(header[name])}; expected a {kind.__name__}"
-            )
-
-
 def fold(df: pd.DataFrame, *, declared: Collection[str] = ()) -> pd.DataFrame:
     """One row a sentence: rows of one (group, lang, text) are joined, their concepts united.
 
@@ -103,7 +61,7 @@ def fold(df: pd.DataFrame, *, declared: Collection[str] = ()) -> pd.DataFrame:
     ----------
     df
         A row table. Of rows that are joined, the first ``origin`` stays; without the column,
-        messages count rows from 0.
+        rows are counted from 0 ("row 7").
     declared
         Language codes of the header: they may be unknown ones. All others become FLORES style.
 
@@ -115,12 +73,12 @@ def fold(df: pd.DataFrame, *, declared: Collection[str] = ()) -> pd.DataFrame:
     """
     _check_columns(df)
     df = df.reset_index(drop=True)
-    has_origin = "origin" in df
-    if not has_origin:
+    if "origin" not in df:
         df = df.assign(origin=[f"row {at}" for at in range(len(df))])
     texts = {name: _each(df, name, cells.text) for name in NAMES}
-    known = {lang: _language(lang, df, declared) for lang in dict.fromkeys(texts["lang"])}
-    frame = pd.DataFrame(texts | {"lang": [known[lang] for lang in texts["lang"]]})
+    langs = texts["lang"]
+    known = {lang: _language(lang, langs, df, declared) for lang in dict.fromkeys(langs)}
+    frame = pd.DataFrame(texts | {"lang": [known[lang] for lang in langs]})
     columns = [_each(df, name, cells.names) for name in ("concept", "concepts") if name in df]
     frame["concepts"] = _column(map(_united, zip(*columns, strict=True)))
     frame["lexical"] = _flags(df, "lexical", default=True)
@@ -128,8 +86,7 @@ def fold(df: pd.DataFrame, *, declared: Collection[str] = ()) -> pd.DataFrame:
     if "negative_for" in df:
         frame["negative_for"] = _column(_each(df, "negative_for", cells.names))
     frame["origin"] = _column(map(str, df["origin"]))
-    folded = _joined(frame) if "concept" in df else frame
-    return folded if has_origin else folded.drop(columns="origin")
+    return _joined(frame) if "concept" in df else frame
 
 
 def _column(values: Iterable[Any]) -> pd.Series:
@@ -138,13 +95,14 @@ def _column(values: Iterable[Any]) -> pd.Series:
 
 def _joined(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [*NAMES, "concepts"]
-    if frame.duplicated(keys).any():
-        at = int(np.flatnonzero(frame.duplicated(keys))[0])
+    twice = np.flatnonzero(frame.duplicated(keys))
+    if len(twice):
+        at = int(twice[0])
         first = int(np.flatnonzero((frame[keys] == frame.loc[at, keys]).all(axis=1))[0])
         row = frame.loc[at]
         raise ValueError(
             f"{_place(frame, at)}got a duplicate row: {row['lang']} group {row['group']!r:.60} "
-            f"{row['text']!r:.60}{_as_before(frame, first)}"
+            f"{row['text']!r:.60}{_as_before(frame, first)}{_such(len(twice))}"
         )
     united = {c: _united for c in ("concepts", "negative_for") if c in frame}
     by_sentence = frame.groupby(list(NAMES), sort=False, as_index=False)
@@ -174,15 +132,14 @@ def _each(df: pd.DataFrame, name: str, read_cell: Callable[[str, Any], Any]) -> 
     return made
 
 
-def _language(given: str, df: pd.DataFrame, declared: Collection[str]) -> str:
+def _language(given: str, langs: Sequence[str], df: pd.DataFrame, declared: Collection[str]) -> str:
     try:
         return code(given, declared=declared)
     except ValueError as error:
         said = str(error)
     if declared:
         said = f"got rows in {given:.60}; the header names {', '.join(declared):.200}"
-    at = next(at for at, lang in enumerate(df["lang"]) if lang == given)
-    raise ValueError(f"{_place(df, at)}{said}")
+    raise ValueError(f"{_place(df, langs.index(given))}{said}")
 
 
 def _flags(df: pd.DataFrame, name: str, *, default: bool) -> pd.Series:
@@ -206,6 +163,11 @@ def _as_before(df: pd.DataFrame, at: int) -> str:
     return f" (first at {df['origin'].iloc[at]})" if "origin" in df else ""
 
 
+def _such(count: int) -> str:
+    """How many rows are at fault, where the one that is named is not the only one."""
+    return f" ({count} such rows)" if count > 1 else ""
+
+
 def _sources(df: pd.DataFrame) -> str:
     """The files that rows come from, as the beginning of a message about all of them."""
     origins = df["origin"] if "origin" in df else ()
@@ -216,7 +178,11 @@ def _sources(df: pd.DataFrame) -> str:
 
 
 def check(frame: pd.DataFrame, *, languages: Sequence[str], parallel: bool) -> None:
-    """Refuse empty sentences, duplicates, unknown or missing languages, and holes.
+    """Refuse empty sentences, duplicates, unknown or missing languages.
+
+    In a parallel set also groups that lack a language, and groups whose ``concepts`` or
+    ``negative_for`` are not the same in all: a blank cell in one translation would make a
+    negative of a positive.
 
     Raises
     ------
@@ -247,6 +213,9 @@ def check(frame: pd.DataFrame, *, languages: Sequence[str], parallel: bool) -> N
         )
     if parallel:
         _refuse_holes(frame, languages)
+        for column in ("concepts", "negative_for"):
+            if column in frame:
+                _refuse_disagreement(frame, column)
 
 
 def _refuse_twice(frame: pd.DataFrame, keys: list[str], meaning: str) -> None:
@@ -257,7 +226,7 @@ def _refuse_twice(frame: pd.DataFrame, keys: list[str], meaning: str) -> None:
         raise ValueError(
             f"{_place(frame, twice[0])}got a duplicate row: {row['lang']} group "
             f"{row['group']!r:.60} {row['text']!r:.60} stands twice with the same {meaning}"
-            f"{_as_before(frame, first)}"
+            f"{_as_before(frame, first)}{_such(len(twice))}"
         )
 
 
@@ -271,8 +240,29 @@ def _refuse_holes(frame: pd.DataFrame, languages: Sequence[str]) -> None:
         raise ValueError(
             f"{_place(frame, of_group[0])}got group {group!r:.60} without "
             f"{', '.join(lacking):.200} ({len(holes)} such groups); "
-            'expected every group in every language, or "parallel": false in the header'
+            f"expected every group in every language, {NOT_PARALLEL}"
         )
+
+
+def _refuse_disagreement(frame: pd.DataFrame, column: str) -> None:
+    """The row that is named is the one that stands alone in its group, or says the least."""
+    kinds = frame.groupby("group", sort=False)[column].nunique()
+    torn = kinds.index[kinds > 1]
+    if torn.empty:
+        return
+    own = np.flatnonzero(frame["group"] == torn[0])
+    cells = frame[column].iloc[own].tolist()
+    odd = min(range(len(own)), key=lambda at: (cells.count(cells[at]), len(cells[at])))
+    other = next(at for at in range(len(own)) if cells[at] != cells[odd])
+    told = [
+        f"{column} {', '.join(cells[at]) or 'none':.60} in {frame['lang'].iloc[own[at]]}"
+        for at in (odd, other)
+    ]
+    raise ValueError(
+        f"{_place(frame, own[odd])}got {told[0]} for group {torn[0]!r:.60}, but {told[1]} "
+        f"({_place(frame, own[other]).removesuffix(': ')}; {len(torn)} such groups); "
+        f"expected the same in every language, {NOT_PARALLEL}"
+    )
 
 
 def check_negatives(labels: NDArray[np.int8], frame: pd.DataFrame, concepts: Sequence[str]) -> None:

@@ -24,15 +24,16 @@ def locate(name_or_path: str | Path) -> Path:
     FileNotFoundError
         Naming every place looked in and the sets that are there.
     """
-    path = Path(name_or_path)
+    path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    if path.is_dir():
+    if path.is_dir() and str(name_or_path):
         raise FileNotFoundError(
             f"got folder {str(path)!r} for a concept set; expected a file "
-            "(for a folder of aligned lines see ConceptSet.from_parallel)"
+            "(aligned lines and treebanks: ConceptSet.from_parallel or .from_conllu, then "
+            ".to_jsonl(path), and that path)"
         )
-    name = unicodedata.normalize("NFC", f"{name_or_path}{SUFFIX}")
+    name = unicodedata.normalize("NFC", f"{str(name_or_path).removesuffix(SUFFIX)}{SUFFIX}")
     places = [folder / name for folder in FOLDERS]
     for place in places:
         if place.is_file():

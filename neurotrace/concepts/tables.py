@@ -2,18 +2,19 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from neurotrace.concepts import rows
-from neurotrace.concepts.lines import json_lines, read_lines, shown
+from neurotrace.concepts import rows, set_file
+from neurotrace.concepts.lines import json_lines, path_of, read_lines, shown
 
 DELIMITERS = {".tsv": "\t", ".tab": "\t", ".csv": ","}
 JSON_LINES = (".jsonl", ".ndjson")
-LISTS = ("concepts", "negative_for")  # their cells hold several names
+OF_TSV = re.compile(r'(?:^|\t)(?:"((?:[^"]|"")*)"(?=\t|\Z)|([^\t]*))')  # quoted whole, or as it is
 
 Columns = Mapping[str, str]
 
@@ -25,8 +26,8 @@ def read_table(
 
     One line is one row; a cell that holds the delimiter or quotes is quoted as CSV has it
     (RFC 4180), but may not hold a line break, so that an unbalanced quote is found where it
-    stands. Cells of ``concepts`` and ``negative_for`` are split at ``|`` and ``;``. A JSON-lines
-    file that begins with a header is read as a set.
+    stands. In ``.tsv`` and ``.tab``, quotes that do not enclose a whole cell are text, as corpora
+    have them. A JSON-lines file that begins with a header is read as a set.
 
     Parameters
     ----------
@@ -44,13 +45,13 @@ def read_table(
         Naming the file and the line: another ending, columns missing, doubled or unknown, a row
         with too many or too few cells, quotes that do not balance, no row, not UTF-8.
     """
-    path = Path(path)
+    path = path_of(path)
     if path.suffix.lower() in JSON_LINES:
         return _read_json_lines(path, columns)
     numbers, names, cells = read_cells(path)
     chosen = choose(names, columns, where=f"{path.name}: line {numbers[0]}")
     places = {ours: names.index(theirs) for ours, theirs in chosen.items()}
-    records = [{ours: _cell(ours, row[at]) for ours, at in places.items()} for row in cells]
+    records = [{ours: row[at] for ours, at in places.items()} for row in cells]
     origins = [f"{path.name}: line {number}" for number in numbers[1:]]
     return {"name": path.stem}, rows.table(records, origins=origins)
 
@@ -70,23 +71,34 @@ def read_cells(path: Path) -> tuple[list[int], list[str], list[list[str]]]:
         raise ValueError(f"{path.name}: got ending {path.suffix!r}; valid are {valid}")
     delimiter = DELIMITERS[path.suffix.lower()]
     numbered = [(n, line) for n, line in enumerate(read_lines(path), 1) if line.strip()]
-    split = [_split(line, delimiter, f"{path.name}: line {n}") for n, line in numbered]
-    if len(split) < 2:
-        raise ValueError(f"{path.name}: got {len(split)} lines; expected column names and rows")
-    names = [name.strip() for name in split[0]]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(
-            f"{path.name}: line {numbered[0][0]}: got column {twice[0]!r:.60} twice; "
-            "expected each once"
-        )
-    for (number, _), cells in zip(numbered, split, strict=True):
+    if len(numbered) < 2:
+        raise ValueError(f"{path.name}: got {len(numbered)} lines; expected column names and rows")
+    names = _names(numbered[0][1], delimiter, f"{path.name}: line {numbered[0][0]}")
+    split = [_split(line, delimiter, f"{path.name}: line {n}") for n, line in numbered[1:]]
+    for (number, _), cells in zip(numbered[1:], split, strict=True):
         if len(cells) != len(names):
             raise ValueError(
                 f"{path.name}: line {number}: got {len(cells)} cells; "
                 f"expected {len(names)} ({_listed(names)})"
             )
-    return [number for number, _ in numbered], names, split[1:]
+    return [number for number, _ in numbered], names, split
+
+
+def _names(line: str, delimiter: str, where: str) -> list[str]:
+    """The column names of a first line."""
+    other = next((sign for sign in "\t;," if sign in line and delimiter not in line), None)
+    if other is not None:
+        told = "tabs" if other == "\t" else repr(other)
+        save = "with commas, or as .tsv" if delimiter == "," else "with tabs, or as .csv"
+        raise ValueError(
+            f"{where}: got one column {shown(line)}: the file is parted by {told}; save it {save}"
+        )
+    names = [name.strip() for name in _split(line, delimiter, where)]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        told = f"column {twice[0]!r:.60}" if twice[0] else "an unnamed column"
+        raise ValueError(f"{where}: got {told} twice; expected each once")
+    return names
 
 
 def choose(names: Sequence[str], columns: Columns | None, *, where: str) -> dict[str, str]:
@@ -109,14 +121,23 @@ def choose(names: Sequence[str], columns: Columns | None, *, where: str) -> dict
     unknown = [name for name in free if name not in rows.KNOWN]
     if unknown and columns is None:
         raise ValueError(
-            f"{where}: got unknown columns {_listed(unknown)}; {rows.valid()}; columns= says "
-            "which to read"
+            f"{where}: got unknown columns {_listed(unknown)}; {rows.valid()}; "
+            f"{_hint(unknown) or 'columns= says which to read'}"
         )
     own = {name: name for name in free if name in rows.KNOWN}
     chosen = own | mapped
     if not set(rows.NAMES) <= set(chosen) or not {"concept", "concepts"} & set(chosen):
-        raise ValueError(f"{where}: got columns {_listed(names)}; {rows.EXPECTED}")
+        hint = _hint(unknown)
+        said = f"{where}: got columns {_listed(names)}; {rows.EXPECTED}"
+        raise ValueError(f"{said}; {hint}" if hint else said)
     return chosen
+
+
+def _hint(unknown: Sequence[str]) -> str:
+    """How to read columns that only capitals keep from being ours; empty where none are."""
+    ours = {str(name).lower(): name for name in unknown if str(name).lower() in rows.KNOWN}
+    told = ", ".join(f"{own!r}: {theirs!r}" for own, theirs in ours.items())
+    return f"ConceptSet.from_table(path, columns={{{told}}}) reads them" if told else ""
 
 
 def from_dataset(
@@ -150,36 +171,40 @@ def from_dataset(
     chosen = choose(names, columns, where="dataset")
     frame = dataset.to_pandas()
     made = {ours: _decoded(dataset, frame, theirs) for ours, theirs in chosen.items()}
-    records = [
-        {ours: _cell(ours, column[at]) for ours, column in made.items()} for at in range(len(frame))
-    ]
+    records = [{ours: column[at] for ours, column in made.items()} for at in range(len(frame))]
     return {}, rows.table(records, origins=[f"row {at}" for at in range(len(frame))])
 
 
 def _decoded(dataset: Any, frame: pd.DataFrame, name: str) -> list[Any]:
-    """A column's cells, numbers of a ``ClassLabel`` as names."""
-    labels = getattr((getattr(dataset, "features", None) or {}).get(name), "names", None)
+    """A column's cells, numbers of a ``ClassLabel``, or of lists of them, as names."""
+    kind = (getattr(dataset, "features", None) or {}).get(name)
+    kind = kind[0] if isinstance(kind, list) else getattr(kind, "feature", kind)
+    labels = getattr(kind, "names", None)
     cells = frame[name].tolist()
-    if not labels:
-        return cells
-    return [
-        labels[int(cell)] if isinstance(cell, int | float) and 0 <= cell < len(labels) else None
-        for cell in cells
-    ]
+    return [_named(cell, labels) for cell in cells] if labels else cells
+
+
+def _named(cell: Any, labels: Sequence[str]) -> Any:
+    """Label or labels of a cell; a number beyond them, such as −1, stands for none."""
+    if isinstance(cell, Iterable):
+        return [name for name in (_named(one, labels) for one in cell) if name is not None]
+    is_number = isinstance(cell, int | float | np.number) and not np.isnan(cell)
+    at = int(cell) if is_number else -1
+    return labels[at] if 0 <= at < len(labels) else None
 
 
 def _read_json_lines(path: Path, columns: Columns | None) -> tuple[dict[str, Any], pd.DataFrame]:
     objects = json_lines(path)
     if not objects:
         raise ValueError(f"{path.name}: got no line; expected a JSON object a line")
-    if columns is None and rows.is_header(next(iter(objects.values()))):
-        return rows.read(path)
+    if columns is None and set_file.is_header(next(iter(objects.values()))):
+        return set_file.read(path)
     records = []
     present = {name for row in objects.values() for name in row}
     for number, row in objects.items():
         where = f"{path.name}: line {number}"
         chosen = choose(list(row), _standing(columns, row, present), where=where)
-        record = {ours: _cell(ours, row[theirs]) for ours, theirs in chosen.items()}
+        record = {ours: row[theirs] for ours, theirs in chosen.items()}
         rows.check_fields(record, where=where)
         records.append(record)
     origins = [f"{path.name}: line {number}" for number in objects]
@@ -195,28 +220,25 @@ def _standing(columns: Columns | None, row: Mapping[str, Any], present: set[str]
     }
 
 
-def _cell(name: str, value: Any) -> Any:
-    if name in LISTS and isinstance(value, str):
-        return [part.strip() for part in re.split("[|;]", value) if part.strip()]
-    return value
-
-
 def _split(line: str, delimiter: str, where: str) -> list[str]:
-    """Cells of one line; a quote that does not close within it is refused."""
+    """Cells of one line; in CSV, a quote that does not close within it is refused."""
+    if "\r" in line:
+        raise ValueError(f"{where}: got a carriage return in a cell; expected lines to end in \\n")
+    if delimiter == "\t":
+        found = OF_TSV.findall(line)
+        return [quoted.replace('""', '"') or plain for quoted, plain in found]
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
         said = str(error)
     if "field limit" in said:
         raise ValueError(f"{where}: got a cell above {csv.field_size_limit():,} characters")
-    if "new-line" in said:
-        raise ValueError(f"{where}: got a carriage return in a cell; expected lines to end in \\n")
     raise ValueError(
-        f"{where}: got quotes that do not balance; "
-        'expected a cell that holds quotes written as "He said ""yes"""'
+        f"{where}: got quotes that do not balance in the line; expected a cell that holds quotes "
+        'written as "He said ""yes""", and no line break inside a cell'
     )
 
 
 def _listed(names: Sequence[str]) -> str:
-    listed = ", ".join(map(str, names))
+    listed = ", ".join(str(name) or "an unnamed column" for name in names)
     return listed if len(listed) <= 200 else f"{listed[:200]}…"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from neurotrace.concepts import identifier
-from neurotrace.concepts.lexicon import SUFFIX
+from neurotrace.concepts.lexicon import SUFFIX, Lexicon, canonical
 from neurotrace.concepts.strings import shared_strings
 from neurotrace.concepts.verdicts import Row, Sentence, Subject, Verdict, counted, named
 
@@ -46,6 +46,8 @@ def _identifiable(subject: Subject) -> tuple[str, Mapping[str, str | None]]:
 def lexical(subject: Subject) -> Iterator[Row]:
     """By the lexicon: is it whole, are the marks true, do other concepts' words stay away?"""
     lexicon, names = subject.lexicon, subject.concepts.concepts
+    if lexicon is not None:
+        yield from _beyond(subject, lexicon)
     for lang, rows in subject.by_lang.items():
         if lexicon is None:
             yield from _no_lexicon(lang, f"no lexicon ({SUFFIX}) is given")
@@ -60,6 +62,21 @@ def lexical(subject: Subject) -> Iterator[Row]:
         held = {name: [lexicon.occurs(name, lang, row.text) for row in rows] for name in there}
         yield counted("lexical", lang, list(_false_marks(rows, held)))
         yield counted("other words", lang, list(_other_words(rows, held, subject)))
+
+
+def _beyond(subject: Subject, lexicon: Lexicon) -> Iterator[Row]:
+    """Concepts and languages of the lexicon that the set lacks.
+
+    A misspelt concept is an error; more languages than the set has may be a selection.
+    """
+    own = set(map(canonical, subject.concepts.languages))
+    foreign = sorted({lang for by_lang in lexicon.forms.values() for lang in by_lang} - own)
+    unknown = [name for name in lexicon.forms if name not in subject.concepts.concepts]
+    faults = [f"lexicon names concept {name!r:.60}, which the set lacks" for name in unknown]
+    faults += [f"lexicon names language {lang:.60}, which the set lacks" for lang in foreign]
+    if faults:
+        row = counted("lexicon", "", faults, "error" if unknown else "note", bound=1)
+        yield row._replace(figure=1 - len(unknown) / len(lexicon.forms))
 
 
 def _no_lexicon(lang: str, why: str) -> Iterator[Row]:

@@ -110,7 +110,7 @@ def _standard_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _tail(size: NDArray[np.float64], at: float | NDArray) -> float:
     """Share of a sorted null that is at least as large, rounding aside."""
-    return float(1 - np.searchsorted(size, at - 1e-9) / len(size))
+    return float((len(size) - np.searchsorted(size, at - 1e-9)) / len(size))
 
 
 def _detectable(size: NDArray[np.float64]) -> float:

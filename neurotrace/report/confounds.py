@@ -79,7 +79,7 @@ def flagged(results: Results) -> Iterator[tuple[Literal["warning"], str]]:
     if told:
         named = ", ".join(map(str, told[:NAMED]))
         more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-        parts.append(f"length alone tells {named}{more}")
+        parts.append(f"length in tokens tells {named}{more}")
     if _goes_with_strings(found):
         parts.append(
             "language pairs that share more strings overlap more "

@@ -44,7 +44,7 @@ def relabel(
             deranged[rows] = _deranged(labels[rows], groups[rows], own, rng)
         return deranged
     if null == "pseudo":
-        return _pseudo(labels, groups, rng)
+        return _pseudo(labels, groups, langs, rng)
     raise ValueError(f"got null {null!r}; valid are {', '.join(NULLS)}")
 
 
@@ -78,16 +78,36 @@ def _both_sided(labels: NDArray[np.int8], in_a: NDArray[np.bool_]) -> bool:
 
 
 def _pseudo(
-    labels: NDArray[np.int8], groups: NDArray, rng: np.random.Generator
+    labels: NDArray[np.int8], groups: NDArray, langs: NDArray, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Deal the groups of each kind, those of one set of concepts, out to the pseudo-concepts."""
+    """Deal the groups of each kind out to the pseudo-concepts.
+
+    A kind is one set of concepts and the languages it stands in. Of the other groups as many are
+    judged as negatives as the real concepts have in the mean, the same for every language.
+    """
     n_concepts = labels.shape[1]
     names, group = np.unique(groups, return_inverse=True)
-    real = np.zeros((len(names), n_concepts), dtype=bool)
-    np.logical_or.at(real, group, labels > 0)
-    kind = np.unique(real, axis=0, return_inverse=True)[1].reshape(-1)
+    held = np.zeros((len(names), n_concepts), dtype=bool)
+    np.logical_or.at(held, group, labels > 0)
+    present = np.zeros((len(names), len(np.unique(langs))), dtype=bool)
+    present[group, np.unique(langs, return_inverse=True)[1]] = True
+    kind = np.unique(np.hstack([held, present]), axis=0, return_inverse=True)[1].reshape(-1)
     order = rng.permutation(len(names))
     order = order[np.argsort(kind[order], kind="stable")]
     dealt = np.empty(len(names), dtype=np.intp)
     dealt[order] = np.arange(len(names)) % n_concepts
-    return (dealt[group][:, None] == np.arange(n_concepts)).astype(np.int8)
+    made = (dealt[:, None] == np.arange(n_concepts)).astype(np.int8)
+    if (labels == -1).any():
+        _unjudge(made, kind, float((labels == 0).sum() / max((labels <= 0).sum(), 1)), rng)
+    return made[group]
+
+
+def _unjudge(
+    made: NDArray[np.int8], kind: NDArray[np.intp], judged: float, rng: np.random.Generator
+) -> None:
+    """Leave the same share of each concept's negatives judged, evenly in every kind."""
+    for column in made.T:
+        others = rng.permutation(np.flatnonzero(column == 0))
+        others = others[np.argsort(kind[others], kind="stable")]
+        place = np.arange(len(others)) * judged
+        column[others[np.floor(place + judged) == np.floor(place)]] = -1

@@ -18,7 +18,7 @@ from concepts.damage import DAMAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neurotrace.concepts import ConceptSet, conllu, onesec, parallel, rows, tables
+from neurotrace.concepts import ConceptSet, conllu, onesec, parallel, set_file, tables
 
 FORMATS = Path(__file__).parent / "formats"
 FAST, SLOW = 100, 2_000  # broken inputs a reader
@@ -35,7 +35,7 @@ WITHIN_JSON = re.compile(
 
 
 def own(folder: Path):
-    return rows.read(folder / "set.jsonl")
+    return set_file.read(folder / "set.jsonl")
 
 
 def table(name: str) -> Callable:
@@ -78,11 +78,11 @@ def good(tmp_path_factory) -> Path:
     folder = Path(shutil.copytree(FORMATS, tmp_path_factory.mktemp("good") / "formats"))
     header, frame = tables.read_table(folder / "sentences.tsv")
     ConceptSet.from_frame(frame, header=header).to_jsonl(folder / "set.jsonl")
-    records = frame.drop(columns="origin").to_dict("records")
+    frame = frame.drop(columns="origin")
+    records = frame.assign(concepts=frame["concepts"].str.findall("[^|]+")).to_dict("records")
     lines = [json.dumps(record, ensure_ascii=False) for record in records]
     (folder / "sentences.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    joined = frame.drop(columns="origin").assign(concepts=frame["concepts"].map("|".join))
-    joined.to_csv(folder / "sentences.csv", index=False)
+    frame.to_csv(folder / "sentences.csv", index=False)
     return folder
 
 

@@ -83,7 +83,16 @@ def test_what_cannot_be_read_is_told_in_one_line(good, tmp_path, capsys):
     lexicon = _written(tmp_path / "words.tsv", "a\tb\n")
     line = refused(capsys, "check", good, "--lexicon", lexicon)
     assert line.startswith("error: words.tsv: line 1")
+    line = refused(capsys, "check", good, "--lexicon", "nope")
+    assert line == "error: got nope; expected a file"
     assert "got command 'czech'; valid is check" in refused(capsys, "czech", good)
+
+
+def test_a_concept_that_one_translation_lacks_is_refused(good, tmp_path, capsys):
+    lines = good.read_text(encoding="utf-8").splitlines()
+    lines[3] = lines[3].replace('"concepts": ["bread"]', '"concepts": []')
+    line = refused(capsys, "check", _written(tmp_path / "torn.jsonl", "\n".join(lines)))
+    assert line.startswith("error: torn.jsonl: line 4: got concepts none in qac_Cyrl for group")
 
 
 def _written(path, text):

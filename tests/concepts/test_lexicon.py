@@ -97,7 +97,9 @@ def test_the_file_beside_a_set_is_found_by_its_name(tmp_path):
         (f"{HEAD}rain\tde\tRegen\nrain\tdeu\tNiesel\n", "line 3: got rain in deu_Latn a second"),
         (f"{HEAD}rain\tzho_Hans\t雨、水\n", "line 2: got '雨、水'; expected forms parted by ','"),
         (HEAD, "mine.lexicon.tsv: got no forms"),
-        ("", "line 1: got"),
+        ("", "mine.lexicon.tsv: got no forms"),
+        (f"{HEAD}rain\tde\tRe\0gen\n", "line 2: got a NUL byte"),
+        (f"{HEAD}rain\tde\tRe\ufffdgen\n", "line 2: got U+FFFD, what a wrong decoding leaves"),
     ],
 )
 def test_a_bad_file_is_refused_by_file_and_line(tmp_path, text, message):
@@ -109,5 +111,11 @@ def test_a_bad_file_is_refused_by_file_and_line(tmp_path, text, message):
 
 def test_bytes_that_are_not_utf8_are_refused_by_line(tmp_path):
     path = written(tmp_path, f"{HEAD}rain\tes\tlluvia\nbread\tfr\tp\xe2t\xe9\n", "latin-1")
-    with pytest.raises(ValueError, match="line 3: got bytes that are not UTF-8"):
+    with pytest.raises(ValueError, match="got bytes that are not UTF-8 at offset .*, line 3"):
         Lexicon.read(path)
+
+
+def test_a_lexicon_that_is_not_there_is_told_in_one_line(tmp_path):
+    for path in (tmp_path / "none.tsv", tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"^got .*; expected a file$"):
+            Lexicon.read(path)

@@ -107,3 +107,19 @@ def test_more_than_a_language_has_is_refused_by_name():
         concepts.balanced(negatives=8)
     with pytest.raises(ValueError, match=r"got 0 positives asked for; qaa_Latn has 6 of 'a'"):
         concepts.balanced(positives=0)
+
+
+def test_halves_are_even_in_each_language_of_a_set_that_is_not_parallel():
+    concepts = ConceptSet.from_frame(uneven_frame())
+    carries = concepts.labels()[:, 0] == 1
+    for lang in LANGS:
+        own = carries & (concepts.frame["lang"] == lang).to_numpy()
+        in_a = concepts.halves(10)[:, own].sum(1)
+        assert (abs(2 * in_a - own.sum()) <= 1).all()
+
+
+def test_sentences_are_counted_by_concept_language_and_label():
+    judged = ConceptSet.from_frame(uneven_frame()).n_judged
+    assert judged["a", "qaa_Latn", "positives"] == 6
+    assert judged["a", "qab_Cyrl", "negatives"] == 7
+    assert judged.idxmin() == ("a", "qaa_Latn", "positives")

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neurotrace.concepts import ConceptSet, parallel
@@ -38,6 +39,7 @@ def test_line_n_of_every_language_is_one_group():
         (str(ALIGNED / "concepts.tsv"), "en"),
         ({"dog": ["Dog*"], "rain": ["rain", "snow"]}, "eng"),
         ({"dog": [1, 3], "rain": ["regne*", "Regen"]}, "de"),
+        ({"dog": np.array([1, 3]), "rain": list(np.array([2, 4], dtype=np.int32))}, None),
         ({"dog": ["собака"], "rain": ["дожд*"]}, "rus_Cyrl"),
     ],
 )
@@ -136,6 +138,14 @@ def test_files_that_are_no_language_or_one_twice_are_refused(folder):
         ({"dog": ["cat"]}, "en", "eng_Latn.dev: got no line with cat; expected some for concept"),
         ({"dog": "dog"}, "en", "got 'dog' for concept 'dog'; expected a list of line numbers or"),
         ({"dog": [1, "dog"]}, "en", "got [1, 'dog'] for concept 'dog'; expected a list"),
+        (
+            {"dog": np.array([0.5])},
+            None,
+            "got array([0.5]) for concept 'dog'; expected a list of l",
+        ),
+        ({"dog": np.array([True])}, None, "got array([ True]) for concept 'dog'; expected a list"),
+        ({"dog": np.array(1)}, None, "got array(1) for concept 'dog'; expected a list of line"),
+        ({"dog": np.array([[1]])}, None, "got array([[1]]) for concept 'dog'; expected a list of"),
         ({"dog": [True]}, None, "got [True] for concept 'dog'; expected a list"),
         ({"dog": []}, None, "got [] for concept 'dog'; expected a list"),
         ({}, None, "got no concept at all"),

@@ -55,3 +55,21 @@ def test_without_uroman_the_extra_is_named(concepts, monkeypatch):
     monkeypatch.setitem(sys.modules, "uroman", None)
     with pytest.raises(ImportError, match=r"pip install 'neurotrace\[language\]'"):
         concepts.romanised(["rus_Cyrl"])
+
+
+def test_chinese_characters_become_syllables_of_their_own():
+    df = pd.DataFrame({"group": ["a", "b"], "lang": "zho_Hans", "text": ["天下雨", "河水"]})
+    both = ConceptSet.from_frame(df.assign(concept=["rain", "river"])).romanised("zh")
+    assert both.frame["text"].tolist()[2:] == ["tian xia yu", "he shui"]
+
+
+def test_a_trace_leaves_twins_out_unless_they_are_named(concepts, tmp_path, monkeypatch):
+    from neurotrace import trace
+    from neurotrace.config import TraceConfig
+
+    monkeypatch.setattr(trace, "MIN_GROUPS", 1)
+    path = str(concepts.romanised("ru").to_jsonl(tmp_path / "both.jsonl"))
+    plain = trace._sentences(TraceConfig(concepts=path), tmp_path / "none")
+    assert (plain.languages, plain.twins) == (["rus_Cyrl", "ell_Grek", "eng_Latn"], [])
+    named = TraceConfig(concepts=path, languages=("rus_Cyrl", "rus_Latn"))
+    assert trace._sentences(named, tmp_path / "none").twins == ["rus_Latn"]

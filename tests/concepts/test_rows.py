@@ -2,9 +2,10 @@
 
 import json
 
+import pandas as pd
 import pytest
 
-from neurotrace.concepts import ConceptSet, rows
+from neurotrace.concepts import ConceptSet, set_file
 
 HEADER = {"name": "t", "languages": ["en", "deu_Latn"]}
 ROWS = [
@@ -17,7 +18,7 @@ ROWS = [
 def read(folder, header, body=ROWS) -> ConceptSet:
     path = folder / "t.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in [header, *body]), encoding="utf-8")
-    found, table = rows.read(path)
+    found, table = set_file.read(path)
     return ConceptSet.from_frame(table, header=found)
 
 
@@ -27,7 +28,7 @@ def test_codes_of_header_and_rows_become_flores_style(tmp_path):
 
 def test_every_row_knows_its_line(tmp_path):
     read(tmp_path, HEADER)
-    assert rows.read(tmp_path / "t.jsonl")[1]["origin"].tolist() == [
+    assert set_file.read(tmp_path / "t.jsonl")[1]["origin"].tolist() == [
         f"t.jsonl: line {n}" for n in (2, 3, 4, 5)
     ]
 
@@ -80,3 +81,56 @@ def test_faults_of_the_whole_set_name_its_file(tmp_path):
         read(tmp_path, HEADER | {"languages": ["en", "deu_Latn", "fra_Latn"]})
     with pytest.raises(ValueError, match=r"^t.jsonl: line 2: got group 'g0' without deu_Latn \(3"):
         read(tmp_path, HEADER | {"parallel": True}, [*ROWS[::2], ROWS[1] | {"group": "g5"}])
+
+
+@pytest.mark.parametrize("column", ["concepts", "negative_for"])
+def test_translations_that_carry_other_concepts_are_refused(tmp_path, column):
+    body = [row | {"negative_for": "ba"[row["concept"] == "b"]} for row in ROWS]
+    body = [{**row, "concepts": row["concept"]} for row in body]
+    body = [{key: value for key, value in row.items() if key != "concept"} for row in body]
+    torn = [*body[:3], body[3] | {column: ""}]
+    said = rf"^t.jsonl: line 5: got {column} none in deu_Latn for group 'g1', but {column} \w in "
+    said += r"eng_Latn \(t.jsonl: line 4; 1 such groups\); expected the same in every language, or"
+    with pytest.raises(ValueError, match=said):
+        read(tmp_path, HEADER, torn)
+    assert read(tmp_path, HEADER, body).concepts == ["a", "b"]
+
+
+def test_translations_need_not_agree_where_a_set_is_not_parallel(tmp_path):
+    more = [{"group": "g9", "lang": lang, "text": lang, "concept": "a"} for lang in ("en", "de")]
+    torn = [*ROWS, more[0], more[1] | {"concept": ""}]
+    assert len(read(tmp_path, HEADER | {"parallel": False}, torn)) == 6
+    with pytest.raises(ValueError, match="line 7: got concepts none in deu_Latn"):
+        read(tmp_path, HEADER, torn)
+
+
+def test_of_three_translations_the_one_that_stands_alone_is_named(tmp_path):
+    body = [*ROWS, *({**ROWS[n], "lang": "fr", "text": f"fr {n}"} for n in (0, 2))]
+    body[0] = body[0] | {"concept": "a|b|c"}
+    with pytest.raises(ValueError, match="line 2: got concepts a, b, c in eng_Latn for group 'g0'"):
+        read(tmp_path, HEADER | {"languages": ["en", "de", "fr"]}, body)
+
+
+def test_faults_of_a_frame_name_the_row_and_how_many_there_are():
+    frame = pd.DataFrame(ROWS)
+    with pytest.raises(ValueError, match="^row 2: got an empty sentence for group 'g1', eng_Latn"):
+        ConceptSet.from_frame(frame.assign(text=["a", "b", " ", "d"]))
+    many = [ROWS[0] | {"group": f"x{n}"} for n in range(151)]
+    with pytest.raises(ValueError, match=r"^row 4: .* text \(first at row 0\) \(151 such rows\)$"):
+        ConceptSet.from_frame(pd.DataFrame([*ROWS, *many]))
+    with pytest.raises(ValueError, match=r"\(first at row 0\) \(3 such rows\)$"):
+        ConceptSet.from_frame(pd.DataFrame([*ROWS, *ROWS[:1] * 3]))
+    with pytest.raises(
+        ValueError, match=r"^row 2: got group 'g1' without .* or parallel=False \(C"
+    ):
+        ConceptSet.from_frame(frame[:3])
+    assert "origin" not in ConceptSet.from_frame(frame).frame
+
+
+def test_what_a_hole_is_told_to_do_works(tmp_path):
+    path = tmp_path / "x.csv"
+    pd.DataFrame([*ROWS, ROWS[0] | {"group": "g9", "text": "alone"}]).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"ConceptSet.from_table\(path, parallel=False\).to_jsonl"):
+        ConceptSet.load(path)
+    written = ConceptSet.from_table(path, parallel=False).to_jsonl(tmp_path / "y.jsonl")
+    assert len(ConceptSet.load(written)) == 5

@@ -3,9 +3,6 @@
 import json
 from pathlib import Path
 
-import datasets
-import numpy as np
-import pandas as pd
 import pytest
 
 from neurotrace.concepts import ConceptSet, tables
@@ -69,6 +66,48 @@ def test_quoted_cells_hold_delimiters_and_quotes(tmp_path):
     assert read(written(tmp_path, "x.csv", lines)).frame["text"][0] == '"Sit, dog," she said.'
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('"Hi" he said', '"Hi" he said'),
+        ('"Hi', '"Hi'),
+        ('He said "hi', 'He said "hi'),
+        ('5" or 6"', '5" or 6"'),
+        ('"Yes," she said, "we can."', '"Yes," she said, "we can."'),
+        ('"He said ""yes""."', 'He said "yes".'),
+        ('"one\ttwo"', "one\ttwo"),
+        ('"', '"'),
+    ],
+)
+def test_in_tsv_a_quote_is_text_unless_quotes_enclose_the_cell(tmp_path, cell, text):
+    lines = [HEAD, f"g1\ten\t{cell}\tdog", "g2\ten\tRain.\train"]
+    for name in ("x.tsv", "x.tab"):
+        assert read(written(tmp_path, name, lines)).frame["text"][0] == text
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['g,en,"open,dog'], "line 2: got quotes that do not balance"),
+        (['g,en,"a" b,dog'], "line 2: got quotes that do not balance"),
+        (['g,en,"one', 'two",dog'], "line 2: got quotes .* no line break inside a cell"),
+        ([f"g,en,{'a' * 140_000},dog"], "line 2: got a cell above 131,072 characters"),
+    ],
+)
+def test_csv_is_strict(tmp_path, lines, message):
+    with pytest.raises(ValueError, match=f"^x.csv: {message}"):
+        read(written(tmp_path, "x.csv", ["group,lang,text,concept", *lines]))
+
+
+@pytest.mark.parametrize(("sign", "told"), [(";", "';'"), ("\t", "tabs")])
+def test_a_csv_that_is_parted_otherwise_is_told(tmp_path, sign, told):
+    lines = [line.replace("\t", sign) for line in (HEAD, *BODY)]
+    with pytest.raises(
+        ValueError, match=f"line 1: got one column 'group.*: the file is parted by {told}; save it "
+    ):
+        read(written(tmp_path, "x.csv", lines))
+
+
 @pytest.mark.parametrize("cell", ["dog|wet dog", "dog; wet dog ;", "wet dog|dog|dog"])
 def test_cells_of_several_concepts_are_split(tmp_path, cell):
     lines = ["group\tlang\ttext\tconcepts\tnegative_for", f"1\ten\ta\t{cell}\train"]
@@ -110,12 +149,16 @@ def test_columns_say_what_the_file_calls_ours_and_leave_out_the_rest(tmp_path):
         (["group\tlang\ttext", "g\ten\tx"], "line 1: got columns group, lang, text; expected"),
         ([f"{HEAD}\tnote", *(f"{b}\t" for b in BODY)], "line 1: got unknown columns note; valid"),
         ([f"{HEAD}\ttext", *(f"{b}\t" for b in BODY)], "line 1: got column 'text' twice"),
+        (
+            [f"\t{HEAD}", *(f"1\t{b}" for b in BODY)],
+            "line 1: got unknown columns an unnamed column",
+        ),
+        ([f"\t{HEAD}\t", *(f"1\t{b}\t" for b in BODY)], "line 1: got an unnamed column twice"),
+        ([HEAD.title(), *BODY], "columns={'group': 'Group', 'lang': 'Lang', 'text': 'Text', 'conc"),
+        ([HEAD.replace("\t", ","), *BODY], "is parted by ','; save it with tabs, or as .csv"),
         ([HEAD, *BODY[:3], "g9\ten\tx"], "line 5: got 3 cells; expected 4 (group, lang, text"),
         ([HEAD, *BODY[:3], "", "a\tb\tc\td\te"], "line 6: got 5 cells; expected 4"),
-        ([HEAD, *BODY[:2], 'g\ten\t"open\tdog'], "line 4: got quotes that do not balance"),
-        ([HEAD, 'g\ten\t"a" b\tdog'], "line 2: got quotes that do not balance"),
         ([HEAD, "g\ten\ta\rb\tdog"], "line 2: got a carriage return in a cell"),
-        ([HEAD, f"g\ten\t{'a' * 140_000}\tdog"], "line 2: got a cell above 131,072 characters"),
         ([HEAD, *BODY, "g9\ten\tx\0y\tdog"], "line 10: got a NUL byte"),
         ([HEAD, *BODY, "g9\ten\tx\ufffdy\tdog"], "line 10: got U+FFFD"),
         ([HEAD, *BODY, "g9\ten\t  \tdog"], "line 10: got an empty sentence for group 'g9'"),
@@ -178,55 +221,3 @@ def test_other_endings_and_missing_files_are_refused(tmp_path):
         read(written(tmp_path, "x.xlsx", [HEAD]))
     with pytest.raises(FileNotFoundError, match=r"nowhere.tsv; expected a file"):
         read(tmp_path / "nowhere.tsv")
-
-
-RECORDS = {
-    "group": ["1", "2", "1", "2"],
-    "lang": ["en", "en", "de", "de"],
-    "text": ["Dogs.", "Rain.", "Hunde.", "Regen."],
-    "concepts": [["dog"], ["rain"], ["dog"], ["rain"]],
-    "lexical": [True, None, False, True],
-}
-
-
-def test_a_dataset_is_read_like_a_table():
-    header, table = tables.from_dataset(datasets.Dataset.from_dict(RECORDS))
-    made = ConceptSet.from_frame(table, header=header)
-    assert made.concepts == ["dog", "rain"]
-    assert made.frame["lexical"].tolist() == [True, True, False, True]
-
-
-def test_names_stand_for_the_numbers_of_a_class_label():
-    data = datasets.Dataset.from_dict(RECORDS | {"concepts": [1, 0, 1, 0]})
-    data = data.cast_column("concepts", datasets.ClassLabel(names=["rain", "dog"]))
-    _, table = tables.from_dataset(
-        data.rename_column("concepts", "topic"), columns={"concept": "topic"}
-    )
-    assert ConceptSet.from_frame(table).frame["concepts"].tolist() == [("dog",), ("rain",)] * 2
-
-
-def test_a_broken_dataset_is_refused_by_row_or_split():
-    data = datasets.Dataset.from_dict(RECORDS | {"text": ["Dogs.", "Rain.", None, "Regen."]})
-    with pytest.raises(ValueError, match="^row 2: got no text; expected a string"):
-        ConceptSet.from_frame(tables.from_dataset(data)[1])
-    splits = datasets.DatasetDict({"train": data, "test": data})
-    with pytest.raises(ValueError, match=r"such as dataset\['train'\] \(splits are train, test\)"):
-        tables.from_dataset(splits)
-    with pytest.raises(ValueError, match="got a IterableDataset; expected a datasets.Dataset"):
-        tables.from_dataset(data.to_iterable_dataset())
-    with pytest.raises(ValueError, match="dataset: got unknown columns id; valid are"):
-        tables.from_dataset(data.add_column("id", np.arange(4)))
-
-
-def test_rows_of_a_frame_are_counted_where_nothing_says_their_origin():
-    frame = pd.DataFrame(RECORDS).rename(columns={"concepts": "concept"})
-    for cell, message in ((None, "got no text"), (["x"], "got text"), ("a\0b", "got text 'a.*NUL")):
-        broken = frame.assign(text=pd.Series(["a", "b", cell, "d"], dtype=object))
-        with pytest.raises(ValueError, match=f"^row 2: {message}"):
-            ConceptSet.from_frame(broken)
-    with pytest.raises(ValueError, match=r"^row 4: got a duplicate row.*\(first at row 1\)$"):
-        ConceptSet.from_frame(pd.concat([frame, frame[1:2]]))
-    with pytest.raises(ValueError, match="got unknown columns note; valid are group, lang, text"):
-        ConceptSet.from_frame(frame.assign(note=""))
-    with pytest.raises(ValueError, match="got column 'text' twice; expected each once"):
-        ConceptSet.from_frame(pd.concat([frame, frame[["text"]]], axis=1))

@@ -116,7 +116,7 @@ def test_concepts_that_length_alone_tells_are_named_in_one_warning(default_like)
         "concept 1 in ada_Latn (AUROC 0.71)",
     ]  # not the one near ½, nor the one that Holm does not leave
     (text,) = warnings(results)
-    assert "length alone tells concept 3 in cyr_Grek" in text
+    assert "length in tokens tells concept 3 in cyr_Grek" in text
     assert "concept 1 in ada_Latn" in section(results)["said"][0]
     many = with_length(default_like, {(a, c): (0.9, 1e-6) for a in range(4) for c in range(6)})
     assert "and 21 more" in warnings(many)[0]
