@@ -42,4 +42,4 @@ bench: $(STAMP)  ## speed as ratios, measured side by side
 	for b in average_precision capture memory; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 clean:  ## remove the environment and the caches; runs stay
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -179,7 +179,7 @@ def test_too_few_groups_for_two_halves_are_refused(few, tmp_path, capsys):
     kept = [line for line in lines if '"topic00-' not in line or '"topic00-00"' in line]
     (few / "concepts.jsonl").write_text("\n".join(kept), encoding="utf-8")
     line = refused(capsys, "--source", few, "--out", tmp_path / "out")
-    assert "got 1 sentence groups for concept 'topic00'; expected at least 8" in line
+    assert "got 1 positives of concept 'topic00' in qaa_Latn; expected at least 8" in line
 
 
 def test_a_language_the_set_lacks_is_refused(few, tmp_path, capsys):
