@@ -131,15 +131,14 @@ def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
     if config.languages:
         concepts = concepts.select(languages=config.languages)
     else:  # a language and its romanised twin would agree for the language's sake
-        own = [lang for lang in concepts.languages if lang not in concepts.twins]
-        concepts = concepts.select(languages=own) if concepts.twins else concepts
+        plain = [lang for lang in concepts.languages if lang not in concepts.twins]
+        concepts = concepts.select(languages=plain) if concepts.twins else concepts
     if config.negatives or concepts.uneven:
         concepts = concepts.balanced(negatives=config.negatives, seed=config.seed)
-    fewest = concepts.n_judged
-    if fewest.min() < MIN_GROUPS:
-        concept, lang, what = fewest.idxmin()
+    (concept, lang, what), fewest = min(concepts.n_judged.items(), key=lambda item: item[1])
+    if fewest < MIN_GROUPS:
         raise ValueError(
-            f"got {fewest.min()} {what} of concept {concept!r} in {lang}; "
+            f"got {fewest} {what} of concept {concept!r} in {lang}; "
             f"expected at least {MIN_GROUPS}, for two halves"
         )
     return concepts

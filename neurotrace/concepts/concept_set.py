@@ -185,7 +185,7 @@ class ConceptSet(ForeignFormats):
         return halves(self.frame["group"], even, strata=strata, n_splits=n_splits, seed=seed)
 
     @property
-    def n_judged(self) -> pd.Series:
+    def n_judged(self) -> dict[tuple[str, str, str], int]:
         """Sentences by (concept, lang, ``positives`` or ``negatives``)."""
         return count(self.labels(), self.frame["lang"], self.concepts)
 

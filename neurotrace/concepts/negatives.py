@@ -46,17 +46,17 @@ def balance(
     return made[kept].reset_index(drop=True)
 
 
-def count(labels: NDArray[np.int8], langs: pd.Series, concepts: Sequence[str]) -> pd.Series:
+def count(
+    labels: NDArray[np.int8], langs: pd.Series, concepts: Sequence[str]
+) -> dict[tuple[str, str, str], int]:
     """Sentences by (concept, lang, ``positives`` or ``negatives``)."""
     both = {"positives": _counts(labels, langs, 1), "negatives": _counts(labels, langs, 0)}
-    return pd.Series(
-        {
-            (concept, lang, what): int(counts[row, column])
-            for column, concept in enumerate(concepts)
-            for row, lang in enumerate(pd.unique(langs))
-            for what, counts in both.items()
-        }
-    )
+    return {
+        (concept, str(lang), what): int(counts[row, column])
+        for column, concept in enumerate(concepts)
+        for row, lang in enumerate(pd.unique(langs))
+        for what, counts in both.items()
+    }
 
 
 def uneven(labels: NDArray[np.int8], langs: pd.Series) -> NDArray[np.bool_]:
