@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 Analysis = Literal[
-    "overlap", "expertise", "counts", "language_id", "retrieval", "loss", "confounds"
+    "overlap", "expertise", "counts", "labels", "language_id", "retrieval", "loss", "confounds"
 ]
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 # Settings that decide where and how it runs, not what comes out; sentences count by digest.

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.probes.inputs import plain_array
+
 
 class Pattern(NamedTuple):
     """Concepts that leave out the same sentences, so that one walk serves them all."""
@@ -41,7 +43,7 @@ class Labels:
         ValueError
             Labels of another shape, dtype or value.
         """
-        y = np.asarray(labels)
+        y = plain_array(labels)
         if y.ndim not in (1, 2) or len(y) != n_examples or 0 in y.shape:
             raise ValueError(
                 f"got labels of shape {y.shape}, "

@@ -58,6 +58,10 @@ class SharedCounts(NamedTuple):
 def hypergeometric(k_a: int, k_b: int, n: int) -> OverlapNull:
     """How many neurons two independent random sets share.
 
+    Answers: would sets drawn from all neurons alike share as many? Wrong, and too low, where both
+    sets favour the same layers (`layer_stratified`), the same promiscuous neurons
+    (`degree_preserving`), or were chosen on the same sentences (no null helps; use halves).
+
     mean = k_a k_b / n,  sd² = mean (1 - k_a / n) (n - k_b) / (n - 1)
 
     Parameters
@@ -89,6 +93,9 @@ def layer_stratified(
     """Expected overlap of sets that are random within layers.
 
     Σ_layer counts_a counts_b / width, divided by min(Σ counts_a, Σ counts_b)
+
+    Answers: is the overlap more than sharing a depth explains? Wrong, and too low, where neurons
+    of one layer differ in how readily they pass for any concept: `degree_preserving` keeps that.
 
     Never below k / n when both sets have the same profile over layers, and equal to it when both
     are spread evenly.
@@ -140,6 +147,13 @@ def shared_counts(passes: ArrayLike) -> SharedCounts:
     ------
     ValueError
         Another shape or dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> passes = np.array([[[True, True, False]], [[True, False, True]]])
+    >>> [int(count) for count in shared_counts(passes)]
+    [2, 1, 1]
     """
     languages = _check_passes(passes).sum(0)
     return SharedCounts(*_tally(languages, len(np.asarray(passes))))
@@ -149,6 +163,12 @@ def degree_preserving(
     passes: ArrayLike, layer_of_neuron: ArrayLike, *, replicates: int, seed: int
 ) -> SharedCounts:
     """`shared_counts` when languages choose independently, degrees kept.
+
+    Answers: do languages share more (concept, neuron) pairs than neurons that serve many concepts
+    would share anyway? Wrong where sets of two languages were chosen on translations of the same
+    sentences, whose noise they share; and it says nothing where a layer leaves no freedom, each
+    neuron of it passing for all concepts or for none. An empirical p-value is
+    (1 + #{replicates >= observed}) / (1 + replicates), never below 1 / (1 + replicates).
 
     In each language and layer, neurons and concepts form a graph. The null draws uniformly from
     all graphs in which every neuron keeps its number of concepts and every concept its number of
@@ -180,6 +200,15 @@ def degree_preserving(
     Strona et al. 2014, "A fast and unbiased procedure to randomize ecological binary matrices",
     doi:10.1038/ncomms5114; Carstens 2015, doi:10.1103/PhysRevE.91.042812 (uniformity). Here one
     matrix stands for each layer and language.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> passes = np.zeros((2, 3, 60), bool)
+    >>> passes[:, [0, 1, 2], [4, 5, 6]] = True  # each concept has one neuron, in both languages
+    >>> null = degree_preserving(passes, np.zeros(60, int), replicates=200, seed=0)
+    >>> int(shared_counts(passes).at_least_two), bool(null.at_least_two.mean() < 2)
+    (3, True)
     """
     table = _check_passes(passes)
     layers = np.asarray(layer_of_neuron)

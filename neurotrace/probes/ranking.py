@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from neurotrace.probes.inputs import check_responses, not_finite
 from neurotrace.probes.labels import Labels
 from neurotrace.probes.sorting import LEFT_OUT, order_rows, walk
 
@@ -189,16 +190,6 @@ def rankings(X: ArrayLike) -> Iterator[tuple[slice, Ranking]]:
         yield neurons, Ranking(_order(values, first))
 
 
-def check_responses(X: ArrayLike) -> NDArray:
-    """X as a plain (example, neuron) array of real numbers, neither copied nor modified."""
-    X = np.asarray(X)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"got X of shape {X.shape}, expected a non-empty (example, neuron) matrix")
-    if X.dtype.kind not in "fiub":
-        raise ValueError(f"got X of dtype {X.dtype}, expected floating, integer or bool")
-    return X
-
-
 def _check_halves(halves: ArrayLike, n_examples: int) -> NDArray[np.bool_]:
     in_a = np.asarray(halves)
     if in_a.ndim != 2 or in_a.shape[1] != n_examples or not len(in_a):
@@ -229,9 +220,7 @@ def _order(values: NDArray, first: int) -> NDArray[np.signedinteger]:
     else:
         bad = _order_by_numpy(values, order)
     if bad >= 0:
-        raise ValueError(
-            f"got NaN or infinity in neuron (column) {first + bad}, expected finite responses"
-        )
+        raise not_finite(first + bad)
     return order
 
 

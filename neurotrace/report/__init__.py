@@ -7,6 +7,7 @@ matplotlib, jinja2 and rich load where they are used.
 from neurotrace.report.canvas import svg
 from neurotrace.report.claim import Claim, claim
 from neurotrace.report.gallery import GALLERY, Plot
+from neurotrace.report.label_plots import neuron_labels
 from neurotrace.report.layer_plots import (
     concept_neurons,
     language_identification,
@@ -42,6 +43,7 @@ __all__ = [
     "language_identification",
     "language_neurons",
     "loss",
+    "neuron_labels",
     "overlap_by_strings",
     "overlap_per_layer",
     "page",

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neurotrace.report.confounds import flagged
+from neurotrace.report.labels import loud_labels
 from neurotrace.report.reading import (
     Curve,
     Results,
@@ -36,7 +37,7 @@ FEW_LANGUAGES = 5
 
 def doubts(results: Results) -> list[Doubt]:
     """Warnings and caveats of a run, as ``(kind, sentence)``."""
-    parts = (_dips, _loud_nulls, flagged, _missing_pairs, _still_rising, _one_run)
+    parts = (_dips, _loud_nulls, _loud_labels, flagged, _missing_pairs, _still_rising, _one_run)
     return [doubt for part in parts for doubt in part(results)]
 
 
@@ -126,6 +127,11 @@ def _loud_nulls(results: Results) -> Iterator[Doubt]:
                 f"{words} give an overlap of {with_interval(null, 'value', at)}, above chance "
                 f"{number(chance[at])}: something other than meaning is measured.",
             )
+
+
+def _loud_labels(results: Results) -> Iterator[Doubt]:
+    for text in loud_labels(results):
+        yield "warning", text
 
 
 def _missing_pairs(results: Results) -> Iterator[Doubt]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from neurotrace.report import layer_plots, plots
+from neurotrace.report import label_plots, layer_plots, plots
 from neurotrace.report.reading import Results
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ GALLERY = (
         "Chosen on one half of the sentences, read on the other. Thin lines are languages. The "
         "twin shows how much a random model achieves: only what lies above it was learned. "
         "Dashed: a dense probe over all neurons, at home and elsewhere, as the ceiling.",
+    ),
+    Plot(
+        label_plots.neuron_labels,
+        "labels",
+        "How many neurons are called for a concept in several languages, in one, or for a "
+        "language?",
+        "Left, grey: mean and 95 % band of languages that are independent, where each neuron keeps "
+        "its number of concepts; only what lies above it is shared. Middle: neurons of no other "
+        "kind, beside the same calls for deranged labels, pseudo-concepts and arbitrary words as "
+        "frequent as the concepts. Right: neurons of a language come and go where nothing is "
+        "shared, too.",
+        wide=True,
     ),
     Plot(
         layer_plots.concept_neurons,

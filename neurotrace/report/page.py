@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path, PurePath
 from typing import Any, TypedDict
 
-from neurotrace.report import confounds, tables
+from neurotrace.report import confounds, label_tables, tables
 from neurotrace.report.canvas import svg
 from neurotrace.report.gallery import GALLERY
 from neurotrace.report.glossary import GLOSSARY
@@ -50,6 +50,8 @@ ANALYSES = {
     "top_neurons": "Table of top neurons",
     "concept_neurons": "Concept neurons in one, two or all languages",
     "language_neurons": "Language neurons",
+    "labels": "Labels of neurons",
+    "labelled_neurons": "Table of labelled neurons",
     "language_id": "Language identification by layer",
     "retrieval": "Retrieval of translations",
     "loss": "Loss",
@@ -104,6 +106,7 @@ def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
         "figures": _figures(results),
         "confounds": confounds.section(results),
         "numbers": tables.numbers(results),
+        "labels": label_tables.section(results),
         "neurons": tables.neurons(results),
         "checkpoints": tables.checkpoints(provenance.get("checkpoints")),
         "provenance": _provenance(provenance),
@@ -286,6 +289,7 @@ def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         "figures": ("Trajectories", bool(found["figures"])),
         "confounds": ("What else differs", bool(found["confounds"])),
         "numbers": ("Headline numbers", bool(found["numbers"]["rows"])),
+        "labels": ("Labels of neurons", bool(found["labels"])),
         "neurons": ("Top neurons", bool(found["neurons"]["concepts"])),
         "checkpoints": ("Checkpoints", bool(found["checkpoints"]["rows"])),
         "provenance": ("Provenance", True),

@@ -22,6 +22,7 @@ from neurotrace.report.claim import (
     null_value,
 )
 from neurotrace.report.doubts import doubts
+from neurotrace.report.labels import findings_of_labels
 from neurotrace.report.reading import (
     Results,
     attribute,
@@ -66,7 +67,7 @@ def findings(results: Results) -> list[Finding]:
         Where a Dataset has no ``chance``.
     """
     parts = (_sharing, _basis, _numbers, _baselines, _experts, _language_id, _language_neurons,
-             _concept_neurons, _retrieval, _loss)  # fmt: skip
+             _concept_neurons, _labels, _retrieval, _loss)  # fmt: skip
     said = [finding for part in parts for finding in part(results)]
     warned = [Finding(text, kind) for kind, text in doubts(results)]
     return said[:1] + [w for w in warned if w.kind == "warning"] + said[1:] + [
@@ -223,7 +224,9 @@ def _language_neurons(results: Results) -> Iterator[Finding]:
     total = sum(by_family(found, "lang").values(), start=np.zeros(len(names)))
     peak, of = int(np.argmax(total)), attribute(found, "neurons")
     text = f"{count(total[-1])}{f' of {count(of)}' if of else ''} neurons tell one language from "
-    text += f"the others at {names[-1]}"
+    threshold = attribute(found, "threshold")
+    how = f" by average precision of at least {threshold:g} on both halves" if threshold else ""
+    text += f"the others{how} at {names[-1]}"
     text += f", after {count(total[peak])} at {names[peak]}" if total[peak] > total[-1] else ""
     shuffled = level(found) * found.sizes.get("lang", 1)
     yield Finding(f"{text}; {count(shuffled)} with shuffled languages. {NO_EVIDENCE}", "note")
@@ -233,17 +236,23 @@ def _concept_neurons(results: Results) -> Iterator[Finding]:
     if "concept_neurons" not in results:
         return
     found = demand(results, "concept_neurons", chance="at_least_two_chance")
-    said = []
+    said, threshold = [], attribute(found, "threshold")
+    how = f" with average precision of at least {threshold:g} on both halves" if threshold else ""
     for kind, words in (("at_least_two", "two or more languages"), ("all", "all languages")):
         low, high = (curve(found, f"{kind}_chance_{end}")[-1] for end in ("low", "high"))
         coincidence = f"{count(curve(found, f'{kind}_chance')[-1])} {between(low, high, 0)}"
         said.append(f"{count(curve(found, kind)[-1])} in {words} (coincidence gives {coincidence})")
     yield Finding(
         f"Of {count(attribute(found, 'pairs') or np.nan)} concept–neuron pairs, "
-        f"{' and '.join(said)} pass at {step_names(found)[-1]}. These counts share their "
+        f"{' and '.join(said)} pass{how} at {step_names(found)[-1]}. These counts share their "
         "sentences between languages: they describe, the corrected overlap decides.",
         "note",
     )
+
+
+def _labels(results: Results) -> Iterator[Finding]:
+    for text in findings_of_labels(results):
+        yield Finding(text, "note")
 
 
 def _retrieval(results: Results) -> Iterator[Finding]:

@@ -9,10 +9,11 @@ import xarray as xr
 from neurotrace import probes
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.ceilings import ceilings
-from neurotrace.trajectories.confounds import CONCEPTS, confounds
+from neurotrace.trajectories.confounds import CONCEPTS, confounds, sentences
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
 from neurotrace.trajectories.expertise import expertise, top_neurons
 from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
+from neurotrace.trajectories.labelled import counted, labelled, why_not
 from neurotrace.trajectories.layers import (
     MIN_TOKENS,
     language_identification,
@@ -46,7 +47,7 @@ def tasks(
     get
         Reads an earlier result of the same list by name.
     analyses
-        Any of ``overlap expertise counts language_id retrieval loss confounds``.
+        Any of ``overlap expertise counts labels language_id retrieval loss confounds``.
     path, rotated
         The neurons, and the same neurons in rotated bases.
 
@@ -65,6 +66,7 @@ def tasks(
             ("concept_neurons", partial(concept_neurons, store, path=path, seed=seed)),
             ("language_neurons", partial(language_neurons, store, path=path, seed=seed)),
         ],
+        "labels": lambda: _label_tasks(store, path, seed),
         "language_id": lambda: _language_tasks(store),
         "retrieval": lambda: _retrieval_tasks(store),
         "loss": lambda: _loss_tasks(store),
@@ -136,6 +138,21 @@ def _expertise_tasks(store: ActivationStore, path: str, seed: int) -> list[Task]
     return [*_with_twin("expertise", run, store), ("ceilings", ceiling), ("top_neurons", table)]
 
 
+def _label_tasks(store: ActivationStore, path: str, seed: int) -> list[Task]:
+    why = why_not(store, path=path, seed=seed)
+    if why is not None:
+        return _leave_out("labels of neurons", why)
+
+    def counts() -> xr.Dataset:
+        texts = sentences(store).frame["text"].tolist() if _has_sentences(store) else None
+        return counted(store, path=path, texts=texts, seed=seed)
+
+    return [
+        ("labels", counts),
+        ("labelled_neurons", partial(labelled, store, path=path, seed=seed)),
+    ]
+
+
 def _language_tasks(store: ActivationStore) -> list[Task]:
     kind = usual_kind(store)
     if kind is None:
@@ -154,8 +171,7 @@ def _loss_tasks(store: ActivationStore) -> list[Task]:
 def _confound_tasks(
     store: ActivationStore, get: Callable[[str], xr.Dataset], with_overlap: bool, seed: int
 ) -> list[Task]:
-    folder = store.path if store.path.is_dir() else store.path.parent
-    if not (folder / CONCEPTS).is_file():
+    if not _has_sentences(store):
         return _leave_out("what else differs between languages", f"there is no {CONCEPTS}")
 
     def compute() -> xr.Dataset:
@@ -169,6 +185,11 @@ def _retrieval_tasks(store: ActivationStore) -> list[Task]:
     if not is_parallel(store) or len(store.languages) < 2:
         return _leave_out("retrieval", "the sentences are not parallel")
     return _with_twin("retrieval", retrieval, store)
+
+
+def _has_sentences(store: ActivationStore) -> bool:
+    folder = store.path if store.path.is_dir() else store.path.parent
+    return (folder / CONCEPTS).is_file()
 
 
 def _leave_out(what: str, why: str) -> list[Task]:

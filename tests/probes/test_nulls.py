@@ -161,3 +161,19 @@ def test_arrays_of_other_shapes_are_refused():
         degree_preserving(random_passes(), LAYERS[:-1], replicates=1, seed=0)
     with pytest.raises(ValueError, match="replicates=0"):
         degree_preserving(random_passes(), LAYERS, replicates=0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("n", "mean", "share"),
+    [
+        (221_184, 1.13, 0.0023),
+        (98_304, 2.54, 0.0051),
+        (1_105_920, 0.23, 0.00045),
+        (491_520, 0.51, 0.0010),
+        (159_744, 1.57, 0.0031),
+    ],
+)
+def test_two_random_sets_of_500_share_what_the_size_of_the_model_says(n, mean, share):
+    chance = hypergeometric(500, 500, n)
+    assert chance.mean == pytest.approx(mean, abs=0.006)
+    assert chance.mean / 500 == pytest.approx(share, abs=6e-5)

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 from report.differing import differing
+from report.labelled import labelled_neurons, labels
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1500)
 LANGS = ("ada_Latn", "bel_Cyrl", "cyr_Grek", "dov_Hebr")
@@ -77,6 +78,8 @@ def invented(
     result |= _experts(rng, coords, one, grown, langs=langs, n_concepts=n_concepts, sharing=sharing)
     result |= _layers(rng, coords, one, grown, langs=langs, n_layers=n_layers, sharing=sharing)
     result["top_neurons"] = _table(rng, langs, n_concepts, n_layers, int(steps_[-1]))
+    result["labels"] = labels(coords, langs, n_concepts, sharing=sharing)
+    result["labelled_neurons"] = labelled_neurons(langs, step=int(steps_[-1]))
     result["confounds"] = differing(langs, n_concepts, overlap=sharing, step=int(steps_[-1]))
     return result
 
