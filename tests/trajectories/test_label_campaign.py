@@ -82,7 +82,7 @@ def campaign(folder, n: int, **planted) -> dict[str, tuple[float, float]]:
     """Mean and standard error over repetitions of every share."""
     found = [vars(realised(folder, seed, **planted)) for seed in range(n)]
     table = {name: np.array([one[name] for one in found]) for name in found[0]}
-    return {name: (v.mean(), v.std() / np.sqrt(n)) for name, v in table.items()}
+    return {name: (float(v.mean()), float(v.std() / np.sqrt(n))) for name, v in table.items()}
 
 
 N = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=pytest.mark.slow)]
