@@ -16,6 +16,7 @@ from neurotrace.trajectories.intervals import interval, node_bootstrap, summariz
 from neurotrace.trajectories.labelled import counted, labelled, why_not
 from neurotrace.trajectories.layers import (
     MIN_TOKENS,
+    MIN_TYPES,
     language_identification,
     loss,
     retrieval,
@@ -157,7 +158,8 @@ def _language_tasks(store: ActivationStore) -> list[Task]:
     kind = usual_kind(store)
     if kind is None:
         return _leave_out(
-            "language identification", f"fewer than two languages have {MIN_TOKENS} drawn tokens"
+            "language identification",
+            f"fewer than two languages have {MIN_TOKENS} drawn tokens of {MIN_TYPES} types",
         )
     return _with_twin("language_id", partial(language_identification, kind=kind), store)
 

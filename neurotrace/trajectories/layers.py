@@ -20,6 +20,7 @@ from neurotrace.trajectories.lifts import (
 KINDS = ("whole", "continuation", "byte", "all")
 SIZES = {"value": None, "value_half": 0.5, "value_quarter": 0.25}
 MIN_TOKENS = 100  # of a language: a third of the types in a third of the groups is a ninth of them
+MIN_TYPES = 40  # of a language: with fewer, a third of the types may be rare ones only
 
 
 def language_identification(
@@ -42,8 +43,8 @@ def language_identification(
         Site whose ``site/tokens`` were captured.
     kind
         ``"whole"`` for tokens that are whole words, ``"continuation"``, ``"byte"`` or ``"all"``.
-        Languages with fewer than 100 such tokens are left out and named in the attribute
-        ``left_out``.
+        Languages with fewer than 100 such tokens, or 40 types of them, are left out and named in
+        the attribute ``left_out``.
     disjoint_types
         ``False`` gives the paper's variant, random tokens, which a memory of word types solves.
     seeds
@@ -75,8 +76,8 @@ def language_identification(
     tokens = tokens[kept]
     if tokens["lang"].nunique() < 2:
         raise ValueError(
-            f"got fewer than {MIN_TOKENS} {kind} tokens in {', '.join(left_out)}; expected that "
-            "many in at least two languages"
+            f"got fewer than {MIN_TOKENS} {kind} tokens in {', '.join(left_out)}, or fewer than "
+            f"{MIN_TYPES} types; expected that many in at least two languages"
         )
     groups = store.examples["group"].to_numpy()[tokens["example"].to_numpy()]
     langs = tokens["lang"].to_numpy()
@@ -208,7 +209,10 @@ def _tokens_of(tokens: pd.DataFrame, kind: str) -> tuple[NDArray[np.bool_], list
     kept = np.ones(len(tokens), bool) if kind == "all" else (tokens["kind"] == kind).to_numpy()
     counts = tokens["lang"][kept].value_counts()
     langs = [str(lang) for lang in pd.unique(tokens["lang"])]
-    left_out = [lang for lang in langs if counts.get(lang, 0) < MIN_TOKENS]
+    types = tokens[kept].groupby("lang")["id"].nunique()
+    left_out = [
+        lang for lang in langs if counts.get(lang, 0) < MIN_TOKENS or types.get(lang, 0) < MIN_TYPES
+    ]
     return kept & ~tokens["lang"].isin(left_out).to_numpy(), left_out
 
 
