@@ -284,12 +284,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _show(run(config).parent)
     except KeyboardInterrupt:
         return _say("interrupted; what is done is kept, and the same command resumes", 1)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError) as error:
         return _say(*_told(error))
     return 0
 
 
-def _told(error: OSError | ValueError | ImportError) -> tuple[str, int]:
+def _told(error: OSError | ValueError) -> tuple[str, int]:
     """One line and the exit code for an error that is not ours."""
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.strerror}: {error.filename}", 2
