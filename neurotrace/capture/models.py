@@ -12,10 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from neurotrace.capture import checks, loading
-from neurotrace.capture.plain import Model, Place, Reader, family_of, plain_hooks
+from neurotrace.capture.plain import (
+    Editor,
+    Model,
+    Place,
+    Reader,
+    UnsupportedModel,
+    down_projection,
+    family_of,
+    plain_hooks,
+)
 from neurotrace.capture.sites import SITES
 from neurotrace.checkpoints import Checkpoint
 
@@ -54,6 +64,7 @@ class HookedModel:
     n_layers: int
     widths: Mapping[str, int]
     _bridge: Any = field(default=None, repr=False)
+    _down: tuple[Any, ...] = field(default=(), repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -69,6 +80,32 @@ class HookedModel:
         """
         with _hooked(self.model, self._bridge, readers):
             yield lambda ids, mask: _body(self.model, ids, mask)
+
+    @contextmanager
+    def edit(self, editors: Mapping[Place, Editor]) -> Iterator[None]:
+        """Replace the values at some places by what their editors return, until the ``with`` ends.
+
+        An editor takes ``(batch, token, width)`` and returns the same shape; places are
+        ``(site, block)``. Edits nest: an inner one sees what the outer one has written.
+        """
+        with (
+            plain_hooks(self.model, editors)
+            if self._bridge is None
+            else _bridge_hooks(self._bridge, editors)
+        ):
+            yield
+
+    def w_out(self, layer: int) -> Tensor:
+        """``(neuron, feature)``: what each neuron of a block writes into the residual stream.
+
+        Raises
+        ------
+        UnsupportedModel
+            When the model was hooked without its neurons.
+        """
+        if not self._down:
+            raise UnsupportedModel("got a model hooked without its MLP neurons; expected them")
+        return rearrange(self._down[layer].weight.detach(), "feature neuron -> neuron feature")
 
     def logits(self, ids: Tensor, mask: Tensor) -> Tensor:
         """``(batch, token, vocabulary)``: the whole model, head included."""
@@ -145,6 +182,7 @@ def hook(
         n_layers=n_layers,
         widths=checks.widths(model, values, sites),
         _bridge=bridge,
+        _down=tuple(down_projection(model, at) for at in range(n_layers)) if family.down else (),
     )
 
 
@@ -202,17 +240,17 @@ def _then_stop(reader: Reader) -> Reader:
 
 
 @contextmanager
-def _bridge_hooks(bridge: Any, readers: Mapping[Place, Reader]) -> Iterator[None]:
+def _bridge_hooks(bridge: Any, hooks: Mapping[Place, Reader | Editor]) -> Iterator[None]:
     """Hooks by block and site: what a hook calls itself may be another name for the same point."""
-    points = [(_point(place), _nameless(reader)) for place, reader in readers.items()]
+    points = [(_point(place), _nameless(hook)) for place, hook in hooks.items()]
     with bridge.hooks(fwd_hooks=points):
         yield
 
 
-def _nameless(reader: Reader) -> Callable[..., None]:
-    # A hook that returned a tensor would edit the model: this one returns nothing.
-    def function(x: Tensor, hook: Any) -> None:  # noqa: ARG001 (called by this name)
-        reader(x)
+def _nameless(hook: Reader | Editor) -> Callable[..., Tensor | None]:
+    # What a hook returns takes the place of the values: a reader returns nothing.
+    def function(x: Tensor, hook: Any, own: Reader | Editor = hook) -> Tensor | None:  # noqa: ARG001
+        return own(x)
 
     return function
 

@@ -11,6 +11,7 @@ from neurotrace.capture.sites import NEURON_SITES
 
 Place = tuple[str, int | None]  # site, block (None for `embed`)
 Reader = Callable[[Tensor], None]
+Editor = Callable[[Tensor], Tensor]
 Model = Any  # a transformers.PreTrainedModel; torch types what it holds as Tensor | Module
 
 
@@ -40,37 +41,51 @@ def family_of(model: Model, sites: Sequence[str]) -> Family:
 
 
 @contextmanager
-def plain_hooks(model: Model, readers: Mapping[Place, Reader]) -> Iterator[None]:
-    """Call each reader with the values at its place, as long as the ``with`` lasts."""
+def plain_hooks(model: Model, hooks: Mapping[Place, Reader | Editor]) -> Iterator[None]:
+    """Call each hook with the values at its place, as long as the ``with`` lasts.
+
+    What an editor returns takes the place of the values.
+    """
     family = FAMILIES[str(model.config.model_type)]
     with ExitStack() as stack:
-        for place, reader in readers.items():
-            stack.callback(_attach(model.base_model, family, place, reader).remove)
+        for place, hook in hooks.items():
+            stack.callback(_attach(model.base_model, family, place, hook).remove)
         yield
 
 
-def _attach(body: nn.Module, family: Family, place: Place, reader: Reader) -> Any:
+def down_projection(model: Model, layer: int) -> nn.Module:
+    """The module of a block that reads its MLP neurons and writes into the residual stream."""
+    family = FAMILIES[str(model.config.model_type)]
+    block = model.base_model.get_submodule(f"{family.blocks}.{layer}")
+    return block.get_submodule(family.down)
+
+
+def _attach(body: nn.Module, family: Family, place: Place, hook: Reader | Editor) -> Any:
     """One hook: on the input of the down-projection, or on the output of another module."""
     site, layer = place
     if site == "embed":
-        return body.get_submodule(family.embed).register_forward_hook(_output(reader))
+        return body.get_submodule(family.embed).register_forward_hook(_output(hook))
     block = body.get_submodule(f"{family.blocks}.{layer}")
     if site == "mlp.hook_post":
-        return block.get_submodule(family.down).register_forward_pre_hook(_input(reader))
+        return block.get_submodule(family.down).register_forward_pre_hook(_input(hook))
     name = {"mlp.hook_pre": family.pre, "mlp.hook_out": family.mlp, "hook_resid_post": ""}[site]
-    return block.get_submodule(name).register_forward_hook(_output(reader))
+    return block.get_submodule(name).register_forward_hook(_output(hook))
 
 
-def _input(reader: Reader) -> Callable[..., None]:
-    def function(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        reader(inputs[0])
+def _input(hook: Reader | Editor) -> Callable[..., Any]:
+    def function(_: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+        edited = hook(inputs[0])
+        return None if edited is None else (edited, *inputs[1:])
 
     return function
 
 
-def _output(reader: Reader) -> Callable[..., None]:
-    def function(_: nn.Module, __: Any, output: Any) -> None:
+def _output(hook: Reader | Editor) -> Callable[..., Any]:
+    def function(_: nn.Module, __: Any, output: Any) -> Any:
         # Some blocks return a tuple with attention weights behind the state, some the state alone.
-        reader(output[0] if isinstance(output, tuple) else output)
+        if not isinstance(output, tuple):
+            return hook(output)
+        edited = hook(output[0])
+        return None if edited is None else (edited, *output[1:])
 
     return function
