@@ -6,19 +6,17 @@ follows what, and leaves every *how* to the rooms below.
 
 import errno
 import fcntl
-import json
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from neurotrace.checkpoints import Checkpoint, find, fingerprint, select
-from neurotrace.concepts import ConceptSet
 from neurotrace.config import TraceConfig, read_config, save_config
+from neurotrace.road import PACKAGES, Road, capture_options, facts, plan, prepare
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,10 +24,8 @@ if TYPE_CHECKING:
     from neurotrace.report import Provenance
     from neurotrace.store import ActivationStore
 
-MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are experts
 UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
 LOCK = ".trace.lock"
-PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
 
 USAGE = """\
 neurotrace shows when, in pre-training, neurons stop belonging to a language and start belonging
@@ -44,17 +40,6 @@ On your own checkpoints:
   python -m neurotrace.trace --source CHECKPOINTS --concepts SENTENCES.tsv --out RUN --dry-run
 
 All options: python -m neurotrace.trace --help"""
-
-
-@dataclass(frozen=True)
-class Road:
-    """What a trace runs on, found and checked before anything is computed."""
-
-    config: TraceConfig
-    series: list[Checkpoint]
-    concepts: ConceptSet
-    twin: Path | int
-    exclude_ids: tuple[int, ...] = field(default=(), repr=False)
 
 
 def run(config: TraceConfig) -> Path:
@@ -87,107 +72,6 @@ def _alone(out: Path) -> Iterator[None]:
         except BlockingIOError:
             raise ValueError(f"got folder {out.name}, in which another trace is at work") from None
         yield
-
-
-def prepare(config: TraceConfig) -> Road:
-    """Find and check checkpoints, sentences and the twin.
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        As their rooms say, or when the sentences are too few for two halves.
-    """
-    config.check()
-    if not config.source or not config.out:
-        raise ValueError("got no --source or no --out; expected both (see --help)")
-    source = Path(config.source)
-    _refuse_unfinished(source)
-    series = select(find(source, pattern=config.pattern), config.checkpoints)
-    concepts = _sentences(config, source / "concepts.jsonl")
-    _refuse_large_top(config, series[0])
-    twin = source / "twin"
-    shared = source / "shared_ids.json"
-    return Road(
-        config,
-        series,
-        concepts,
-        twin if (twin / "config.json").is_file() else config.twin_seed,
-        tuple(json.loads(shared.read_text())) if shared.is_file() else (),
-    )
-
-
-def _refuse_unfinished(source: Path) -> None:
-    lab = source / "lab.json"
-    if lab.is_file() and not json.loads(lab.read_text(encoding="utf-8")).get("complete"):
-        raise ValueError(f"got {source.name}, a lab run that is not finished; its command goes on")
-
-
-def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
-    """The sentences, equally many of each concept in every language."""
-    if config.concepts is None and not own.is_file():
-        known = ", ".join(ConceptSet.names())
-        raise ValueError(f"got no --concepts for {own.parent.name}; expected a path or {known}")
-    concepts = ConceptSet.load(config.concepts or own)
-    if config.languages:
-        concepts = concepts.select(languages=config.languages)
-    else:  # a language and its romanised twin would agree for the language's sake
-        plain = [lang for lang in concepts.languages if lang not in concepts.twins]
-        concepts = concepts.select(languages=plain) if concepts.twins else concepts
-    if config.negatives or concepts.uneven:
-        concepts = concepts.balanced(negatives=config.negatives, seed=config.seed)
-    (concept, lang, what), fewest = min(concepts.n_judged.items(), key=lambda item: item[1])
-    if fewest < MIN_GROUPS:
-        raise ValueError(
-            f"got {fewest} {what} of concept {concept!r} in {lang}; "
-            f"expected at least {MIN_GROUPS}, for two halves"
-        )
-    return concepts
-
-
-def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
-    from neurotrace import capture, probes
-
-    n = capture.n_neurons(first, config.path, trust_remote_code=config.trust_remote_code)
-    probes.n_experts(config.expert_size, n)
-
-
-def capture_options(road: Road) -> dict[str, Any]:
-    """The keyword arguments of :func:`neurotrace.capture.run`."""
-    same = (
-        "dtype", "bos", "device", "compute_dtype", "batch_tokens", "backend",
-        "tokens_per_language", "loss_sentences", "allow_equal", "trust_remote_code", "seed",
-    )  # fmt: skip
-    options = {name: getattr(road.config, name) for name in same}
-    if "loss" not in road.config.analyses:
-        options["loss_sentences"] = 0
-    return {**options, "what": road.config.what, "twin": road.twin, "exclude_ids": road.exclude_ids}
-
-
-def facts(road: Road) -> dict[str, Any]:
-    """What trace.json records beside the configuration."""
-    return {
-        "concepts_digest": road.concepts.digest,
-        "series": [checkpoint.label for checkpoint in road.series],
-        "weights": {c.label: fingerprint(c.path)[:16] for c in road.series},
-        "versions": {name: version(name) for name in PACKAGES},
-    }
-
-
-def plan(config: TraceConfig) -> str:
-    """What a run would do, in lines: checkpoints, sentences, bytes and a timed guess."""
-    from neurotrace import capture
-
-    road = prepare(config)
-    lines = [
-        f"source       {Path(config.source).name}: {len(road.series)} checkpoints, "
-        f"{road.series[0].label} to {road.series[-1].label}",
-        f"sentences    {road.concepts!r}",
-        f"captures     {', '.join(config.what)}",
-        f"analyses     {', '.join(config.analyses)}",
-    ]
-    return "\n".join(
-        [*lines, str(capture.plan(road.series, road.concepts, **capture_options(road)))]
-    )
 
 
 def analyse(

@@ -64,12 +64,12 @@ def test_chinese_characters_become_syllables_of_their_own():
 
 
 def test_a_trace_leaves_twins_out_unless_they_are_named(concepts, tmp_path, monkeypatch):
-    from neurotrace import trace
+    from neurotrace import road
     from neurotrace.config import TraceConfig
 
-    monkeypatch.setattr(trace, "MIN_GROUPS", 1)
+    monkeypatch.setattr(road, "MIN_GROUPS", 1)
     path = str(concepts.romanised("ru").to_jsonl(tmp_path / "both.jsonl"))
-    plain = trace._sentences(TraceConfig(concepts=path), tmp_path / "none")
+    plain = road._sentences(TraceConfig(concepts=path), tmp_path / "none")
     assert (plain.languages, plain.twins) == (["rus_Cyrl", "ell_Grek", "eng_Latn"], [])
     named = TraceConfig(concepts=path, languages=("rus_Cyrl", "rus_Latn"))
-    assert trace._sentences(named, tmp_path / "none").twins == ["rus_Latn"]
+    assert road._sentences(named, tmp_path / "none").twins == ["rus_Latn"]

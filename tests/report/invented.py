@@ -2,8 +2,11 @@
 
 import numpy as np
 import xarray as xr
+from report.causing import causing
 from report.differing import differing
 from report.labelled import labelled_neurons, labels
+from report.living import living
+from report.moving import moving
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1500)
 LANGS = ("ada_Latn", "bel_Cyrl", "cyr_Grek", "dov_Hebr")
@@ -81,7 +84,9 @@ def invented(
     result["labels"] = labels(coords, langs, n_concepts, sharing=sharing)
     result["labelled_neurons"] = labelled_neurons(langs, step=int(steps_[-1]))
     result["confounds"] = differing(langs, n_concepts, overlap=sharing, step=int(steps_[-1]))
-    return result
+    result |= moving(coords, langs, n_layers=n_layers, sharing=sharing)
+    result |= living(coords, langs, n_layers=n_layers, n_concepts=n_concepts, sharing=sharing)
+    return result | causing(coords, langs, n_concepts=n_concepts, sharing=sharing)
 
 
 def _experts(
