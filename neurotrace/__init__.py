@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 ROOMS = (
     "axes",
     "capture",
+    "causal",
     "checkpoints",
     "concepts",
     "geometry",

@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 Analysis = Literal[
-    "overlap", "expertise", "counts", "labels", "language_id", "retrieval", "loss", "confounds"
-]
+    "overlap", "onset", "turnover", "expertise", "counts", "labels", "compression", "lives",
+    "roles", "language_id", "retrieval", "loss", "confounds", "interchange", "ablation", "forcing",
+]  # fmt: skip
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
+CAUSES = ("interchange", "ablation", "forcing")  # those that run the model again
+Format = Literal["svg", "png", "pdf"]
 # Settings that decide where and how it runs, not what comes out; sentences count by digest.
-RUNTIME = frozenset({"source", "out", "config", "dry_run", "device", "batch_tokens", "concepts"})
-ANALYSIS = frozenset({"score", "top", "splits", "allow_equal"})  # no captured value depends on them
+RUNTIME = frozenset(
+    {"source", "out", "config", "dry_run", "device", "batch_tokens", "concepts", "figures"}
+)
+# No captured value depends on these.
+ANALYSIS = frozenset({"score", "top", "splits", "allow_equal", "causes", "force"})
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,14 @@ class TraceConfig:
     """Random rotations of the neuron basis that are traced beside it; 0 leaves them out."""
     analyses: tuple[Analysis, ...] = ANALYSES
     """What to compute."""
+    causes: Literal["default", "full"] = "default"
+    """How much of the experiments on the model: default keeps to 4 languages, 16 concepts and, for
+    ablation and forced generation, six checkpoints; full does all of them."""
+    force: str | None = None
+    """Language whose experts are forced while the model writes. None given: the second of the
+    set; all of them with --causes full."""
+    figures: tuple[Format, ...] = ()
+    """Write every figure as a file too, in RUN/figures: svg, png, pdf."""
     twin_seed: int = 1
     """Seed of the re-initialised twin, where the source brings none."""
     bos: Literal["default", "always", "never"] = "default"
@@ -129,9 +143,9 @@ class TraceConfig:
     def what(self) -> tuple[str, ...]:
         """All paths to capture."""
         paths = [self.path, *self.rotated_paths]
-        if "retrieval" in self.analyses:
+        if {"retrieval", "roles"} & set(self.analyses):
             paths.append("hook_resid_post/mean")
-        if "language_id" in self.analyses:
+        if {"language_id", "roles"} & set(self.analyses):
             paths += ["hook_resid_post/tokens", "embed/tokens"]
         return tuple(paths)
 

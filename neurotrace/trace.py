@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurotrace.config import TraceConfig, read_config, save_config
+from neurotrace.config import CAUSES, TraceConfig, read_config, save_config
 from neurotrace.road import PACKAGES, Road, capture_options, facts, plan, prepare
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def analyse(
     from rich.console import Console
     from threadpoolctl import threadpool_limits
 
-    from neurotrace import trajectories
+    from neurotrace import causes, trajectories
 
     config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
     with warnings.catch_warnings(record=True) as caught:
@@ -92,7 +92,7 @@ def analyse(
         wanted = trajectories.tasks(
             store,
             results.__getitem__,
-            analyses=config.analyses,
+            analyses=[name for name in config.analyses if name not in CAUSES],
             path=config.path,
             rotated=config.rotated_paths,
             score=config.score,
@@ -100,6 +100,7 @@ def analyse(
             n_splits=config.splits,
             seed=config.seed,
         )
+        wanted += causes.tasks(road, store, results.__getitem__)
     notes = [str(warning.message) for warning in caught]
     for note in notes:
         console.print(note)

@@ -137,3 +137,35 @@ def rotation(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """A random orthogonal matrix."""
     q, r = np.linalg.qr(rng.standard_normal((n, n)))
     return q * np.sign(np.diag(r))
+
+
+def drawn_experts(
+    stage: Stage, *, k: int, concept_sd: float, lang_sd: float, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """(lang, concept, k) experts whose concepts and languages are draws from a population.
+
+    Every concept has k neurons of its own. A language takes each of them with probability
+    ``logistic(α_c + β_l)``, α and β normal with the given spreads, and random others for the rest.
+    """
+    effect = rng.normal(0, concept_sd, stage.n_concepts) + rng.normal(
+        0, lang_sd, (stage.n_langs, 1)
+    )
+    share = 1 / (1 + np.exp(-effect))
+    chosen = np.empty((stage.n_langs, stage.n_concepts, k), dtype=np.intp)
+    for concept in range(stage.n_concepts):
+        drawn = rng.permutation(stage.n_neurons)
+        for lang in range(stage.n_langs):
+            taken = rng.random(k) < share[lang, concept]
+            others = rng.choice(drawn[k:], k, replace=False)
+            chosen[lang, concept] = np.where(taken, drawn[:k], others)
+    return chosen
+
+
+def drawn_sharing(*, concept_sd: float, lang_sd: float, n: int = 2_000_000) -> float:
+    """Share of experts that two languages of `drawn_experts`'s population have in common.
+
+    The mean of ``p(c, l) · p(c, l′)`` over that many concepts and pairs of languages.
+    """
+    rng = np.random.default_rng(0)
+    concept, a, b = (rng.normal(0, sd, n) for sd in (concept_sd, lang_sd, lang_sd))
+    return float(np.mean(1 / (1 + np.exp(-concept - a)) / (1 + np.exp(-concept - b))))

@@ -7,45 +7,25 @@ size of the change that the experts would have caused, and padding is never touc
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike, NDArray
+from einops import rearrange
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neurotrace.capture import HookedModel
+from neurotrace.capture.plain import Editor, Place, Reader
 from neurotrace.capture.tokens import tokenize
 from neurotrace.causal.neurons import Neurons, widths_of
-from neurotrace.causal.writes import WAYS, Units, matched, norm, shift, units_of
+from neurotrace.causal.positions import Edit, Positions, Rows, Where
+from neurotrace.causal.writes import Part, Units, Values, Write, matched, norm, parts, units_of
 
-POSITIONS = ("all", "last", "content")
 _AT_ONCE = 64  # sentences a forward pass, when means are taken
 
-Values = ArrayLike | Tensor
-Rows = slice | Sequence[int] | NDArray[Any] | Tensor
-Where = str | Tensor | NDArray[np.bool_]
-
-
-class Write(NamedTuple):
-    """What a clamp writes: the argument of ``norm_like``.
-
-    Attributes
-    ----------
-    neurons
-        As :func:`clamp` takes them.
-    values
-        Likewise; none for ``zero``.
-    how
-        Likewise.
-    """
-
-    neurons: Neurons | Sequence[Units]
-    values: Values | None = None
-    how: str = "set"
+Step = Callable[[Tensor], Tensor]
 
 
 @contextmanager
@@ -78,9 +58,10 @@ def clamp(
         ``set``; ``zero``; ``mean``: like ``set``, with the values of :func:`mean_values`;
         ``scale``: by that factor; ``add``.
     positions
-        ``all`` tokens of the mask, ``last`` real token of each row of each forward pass,
-        ``content``: all but special tokens, or bool ``(batch, token)``: exactly those. Padding is
-        changed by none but the last.
+        ``all`` real tokens, the ``last`` real token of each row in each forward pass,
+        ``content``: all but special tokens, or bool ``(batch, token)``: exactly those, in every
+        pass (not for :func:`generate`, whose passes differ in length). Padding is left as it is
+        by all but the last.
     rows
         Rows of the batch it applies to, all unless given.
     site
@@ -88,7 +69,8 @@ def clamp(
     norm_like
         Rescale the change, token by token and layer by layer, to the size ‖Δa·W_out‖ that this
         other write would have caused in the same run: the control that matches norms. A layer in
-        which the other writes nothing stays as it is.
+        which the other writes nothing stays as it is. Exact in float32; a bfloat16 model rounds
+        what is written, which moves the norm by some tenths of a percent.
 
     Raises
     ------
@@ -96,19 +78,13 @@ def clamp(
         For unknown names, neurons that do not exist, values of another shape (some are met only
         when the model runs), or ``norm_like`` in layers where the control has no unit.
     """
-    form = _formed(model, Write(neurons, values, how), site)
-    if isinstance(positions, str) and positions not in POSITIONS:
-        valid = ", ".join(POSITIONS)
-        raise ValueError(f"got positions {positions!r}; valid are {valid} and a bool tensor")
-    targets = _targets(model, form, norm_like, site)
-    with ExitStack() as stack:
-        places = _Places(positions, rows, model.tokenizer)
-        stack.enter_context(places.seen(model.model))
-        editors = {
-            (site, part.units.layer): _editor(part, places, targets.get(part.units.layer))
-            for part in form
-        }
-        stack.enter_context(model.edit(editors))
+    form = parts(Write(neurons, values, how), widths_of(model, site), device=model.device)
+    editors = _editors(model, form, norm_like, site)
+    where = Positions(positions, rows, special=model.tokenizer.all_special_ids)
+    placed: dict[Place, Editor] = {
+        (site, layer): where.only(editor) for layer, editor in editors.items()
+    }
+    with where.following(model.model.base_model), model.edit(placed):
         yield
 
 
@@ -130,79 +106,76 @@ def mean_values(
     ValueError
         For no text, one without content tokens, or neurons that do not exist.
     """
-    if not texts or isinstance(texts, str):
+    if isinstance(texts, str) or len(texts) == 0:
         raise ValueError("got no list of texts; expected at least one sentence to take means over")
     frame = pd.DataFrame({"group": [str(i) for i in range(len(texts))], "lang": "", "text": texts})
     tokens = tokenize(model.tokenizer, frame)
-    form = _formed(model, Write(neurons, None, "zero"), site)
-    sums: dict[int, Tensor] = {part.units.layer: torch.zeros(()) for part in form}
+    units = units_of(neurons, widths_of(model, site))
+    sums = {unit.layer: torch.zeros(len(unit), dtype=torch.float64) for unit, _ in units}
     order = np.argsort(tokens.lengths, kind="stable")
-    for start in range(0, len(order) if form else 0, _AT_ONCE):
+    for start in range(0, len(order) if units else 0, _AT_ONCE):
         batch = tokens.batch(order[start : start + _AT_ONCE], device=str(model.device))
-        readers = {(site, p.units.layer): _adder(p.units, sums, batch.content) for p in form}
+        readers: dict[Place, Reader] = {
+            (site, unit.layer): _adder(unit, sums, batch.content) for unit, _ in units
+        }
         with model.watch(readers) as forward:
             forward(batch.ids, batch.mask)
-    means = np.zeros(sum(len(part.units) for part in form))
-    for part in form:
-        total = sums[part.units.layer].cpu().numpy()
-        means[part.columns] = total / int(tokens.n_tokens.sum())
+    means = np.zeros(sum(len(unit) for unit, _ in units))
+    for unit, columns in units:
+        means[columns] = sums[unit.layer].numpy() / int(tokens.n_tokens.sum())
     return means
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The share of one layer in a write; ``columns`` are its places on the axis of values."""
+def _adder(unit: Units, sums: dict[int, Tensor], content: Tensor) -> Callable[[Tensor], None]:
+    def read(x: Tensor) -> None:
+        sums[unit.layer] += unit.read(x)[content.bool()].double().sum(dim=0).cpu()
 
-    units: Units
-    columns: NDArray[np.intp]
-    values: Tensor | None
-    how: str
+    return read
 
 
-def _formed(model: HookedModel, write: Write, site: str) -> list[_Part]:
-    """A write layer by layer."""
-    neurons, values, how = write
-    if how not in WAYS:
-        raise ValueError(f"got how {how!r}; valid are {', '.join(WAYS)}")
-    if values is None and how != "zero":
-        raise ValueError(f"got no values; how={how!r} needs some")
-    widths = widths_of(model, site)
-    units, columns = _units(neurons, widths)
-    n_units = sum(len(u) for u in units)
-    held = None if values is None or how == "zero" else torch.as_tensor(values).float()
-    if held is not None and held.ndim and held.shape[-1] != n_units:
-        raise ValueError(f"got values of shape {tuple(held.shape)} for {n_units} units")
-    if held is not None and not bool(torch.isfinite(held).all()):
-        raise ValueError("got a value that is not finite; expected numbers")
-    return [
-        _Part(u, at, held[..., at].to(model.device) if held is not None and held.ndim else held, how)
-        for u, at in zip(units, columns, strict=True)
-    ]
+def _editors(
+    model: HookedModel, form: Sequence[Part], norm_like: Write | None, site: str
+) -> dict[int, Edit]:
+    """One a layer: the moved neurons of the rows it is given."""
+    if norm_like is None:
+        return {part.units.layer: _mover(part, part.shift) for part in form}
+    other = parts(Write(*norm_like), widths_of(model, site), device=model.device)
+    like = {part.units.layer: part for part in other if len(part.units)}
+    missing = sorted(set(like) - {part.units.layer for part in form if len(part.units)})
+    if missing:
+        raise ValueError(f"got norm_like with neurons in layer {missing[0]}, where none is clamped")
+    return {
+        part.units.layer: _mover(part, _rescaled(part, like[part.units.layer], model, site))
+        for part in form
+        if part.units.layer in like
+    }
 
 
-def _units(
-    neurons: Neurons | Sequence[Units], widths: Sequence[int]
-) -> tuple[list[Units], list[NDArray[np.intp]]]:
-    """Units a layer, and where the values of each stand."""
-    given = list(neurons) if isinstance(neurons, list | tuple) else []
-    if given and all(isinstance(unit, Units) for unit in given):
-        for unit in given:
-            _refuse_misfit(unit, widths)
-        layers = [unit.layer for unit in given]
-        if len(set(layers)) < len(layers):
-            raise ValueError(f"got layers {layers}; expected at most one Units a layer")
-        ends = np.cumsum([0, *map(len, given)])
-        return given, [np.arange(a, b) for a, b in zip(ends, ends[1:], strict=False)]
-    units = units_of(neurons, widths)
-    place = {number: at for at, number in enumerate(flat(neurons, widths).tolist())}
-    starts = np.cumsum([0, *widths])
-    columns = [
-        np.array([place[starts[u.layer] + n] for n in np.asarray(u.index)], dtype=np.intp)
-        for u in units
-    ]
-    return units, columns
+def _mover(part: Part, step: Step) -> Edit:
+    def edit(x: Tensor, tokens: Tensor | None) -> Tensor:
+        moved = step(x)
+        if tokens is not None:
+            moved = moved.masked_fill(~rearrange(tokens, "row token -> row token 1"), 0.0)
+        return part.units.move(x, moved)
+
+    return edit
 
 
-def _refuse_misfit(unit: Units, widths: Sequence[int]) -> None:
-    if not 0 <= unit.layer < len(widths):
-        raise ValueError(f"got layer {unit.layer}; the model has {len(widths)} layers")
+def _rescaled(part: Part, like: Part, model: HookedModel, site: str) -> Step:
+    """The step of a control, of the size that another step has in the residual stream."""
+    layer = part.units.layer
+    own, others = (p.units.outputs(_outputs(model, layer, site)) for p in (part, like))
+
+    def step(x: Tensor) -> Tensor:
+        return matched(part.shift(x), own, norm(like.shift(x), others))
+
+    return step
+
+
+def _outputs(model: HookedModel, layer: int, site: str) -> Tensor:
+    """``(neuron, feature)``: what a step of the site's columns adds to the residual stream."""
+    if site == "mlp.hook_post":
+        return model.w_out(layer)
+    if site == "hook_resid_post":
+        return torch.eye(model.widths[site], device=model.device)
+    raise ValueError(f"got norm_like at {site!r}; valid are mlp.hook_post and hook_resid_post")

@@ -81,12 +81,8 @@ def by_layer(neurons: Neurons, widths: Sequence[int]) -> dict[int, NDArray[np.in
     >>> by_layer([(1, 5), (0, 3), (1, 2)], [8, 8])
     {0: array([3]), 1: array([5, 2])}
     """
-    numbers = flat(neurons, widths)
-    starts = np.cumsum([0, *widths])
-    layers = np.searchsorted(starts, numbers, side="right") - 1
-    return {
-        int(layer): numbers[layers == layer] - starts[layer] for layer in np.unique(layers).tolist()
-    }
+    layers, own = located(flat(neurons, widths), widths)
+    return {int(layer): own[layers == layer] for layer in np.unique(layers).tolist()}
 
 
 def names(neurons: Neurons, widths: Sequence[int]) -> list[str]:
@@ -95,11 +91,17 @@ def names(neurons: Neurons, widths: Sequence[int]) -> list[str]:
     >>> names([3, 8], [8, 8])
     ['L0.N3', 'L1.N0']
     """
-    numbers = _numbers(neurons, widths)
+    layers, own = located(_numbers(neurons, widths), widths)
+    return [f"L{layer}.N{neuron}" for layer, neuron in zip(layers, own, strict=True)]
+
+
+def located(
+    numbers: NDArray[np.intp], widths: Sequence[int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Layer of each flat number, and which of the layer's neurons it is."""
     starts = np.cumsum([0, *widths])
     layers = np.searchsorted(starts, numbers, side="right") - 1
-    own = numbers - starts[layers]
-    return [f"L{layer}.N{neuron}" for layer, neuron in zip(layers, own, strict=True)]
+    return layers, numbers - starts[layers]
 
 
 def _numbers(neurons: Neurons, widths: Sequence[int]) -> NDArray[np.intp]:

@@ -7,6 +7,8 @@ units, so that a few neurons of a wide layer stay cheap.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -14,10 +16,12 @@ from einops import einsum, rearrange
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from neurotrace.causal.neurons import Neurons, by_layer
+from neurotrace.causal.neurons import Neurons, flat, located
 
 WAYS = ("set", "zero", "mean", "scale", "add")
 _SILENT = 1e-12  # norm under which a change has no direction that could be rescaled
+
+Values = ArrayLike | Tensor
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,103 @@ class Units:
         basis = self.basis.to(w_out.device, torch.float32)
         return einsum(basis, w_out.float(), "neuron unit, neuron feature -> unit feature")
 
+    def move(self, x: Tensor, coordinates: Tensor) -> Tensor:
+        """The neurons ``(batch, token, neuron)`` after a step, in the type they came in."""
+        if self.basis is not None:
+            return (x.float() + self.spread(coordinates, x.shape[-1])).to(x.dtype)
+        columns, moved = self._columns(x), x.clone()
+        moved[..., columns] = (x[..., columns].float() + coordinates).to(x.dtype)
+        return moved
+
     def _columns(self, x: Tensor) -> Tensor:
         return torch.as_tensor(self.index, dtype=torch.long, device=x.device)
 
 
-def units_of(neurons: Neurons, widths: Sequence[int]) -> list[Units]:
-    """Plain neurons as units, one a layer that has any; layers ascend."""
-    return [Units(layer, index=index) for layer, index in by_layer(neurons, widths).items()]
+class Write(NamedTuple):
+    """What is written: which neurons, which values, and how.
+
+    Attributes
+    ----------
+    neurons
+        Flat numbers over all layers, pairs (layer, neuron), names such as ``L3.N117``, a bool
+        mask, or :class:`Units`, at most one a layer.
+    values
+        One number, ``(unit,)``, ``(row, unit)`` or ``(row, token, unit)``, units in the order of
+        ``neurons``; the coordinates of several :class:`Units` follow each other. None for
+        ``zero``.
+    how
+        See :func:`change`.
+    """
+
+    neurons: Neurons | Sequence[Units]
+    values: Values | None = None
+    how: str = "set"
 
 
-def shift(x: Tensor, units: Units, values: ArrayLike | Tensor | None, *, how: str) -> Tensor:
+@dataclass(frozen=True)
+class Part:
+    """The share of one layer in a write.
+
+    Attributes
+    ----------
+    units
+        What is written there.
+    columns
+        Where the values of these units stand on the last axis of the write's.
+    values
+        Theirs alone.
+    how
+        See :func:`change`.
+    """
+
+    units: Units
+    columns: NDArray[np.intp]
+    values: Tensor | None
+    how: str
+
+    def shift(self, x: Tensor) -> Tensor:
+        """How far each unit is moved, ``(batch, token, unit)``."""
+        return shift(x, self.units, self.values, how=self.how)
+
+
+def parts(write: Write, widths: Sequence[int], *, device: torch.device | str = "cpu") -> list[Part]:
+    """A write layer by layer, checked.
+
+    Raises
+    ------
+    ValueError
+        For neurons that do not exist, units that do not fit, an unknown ``how``, and values that
+        are missing, not finite, or not as many as the units.
+    """
+    neurons, values, how = write
+    if how not in WAYS:
+        raise ValueError(f"got how {how!r}; valid are {', '.join(WAYS)}")
+    if values is None and how != "zero":
+        raise ValueError(f"got no values; how={how!r} needs some")
+    units = units_of(neurons, widths)
+    held = None if values is None or how == "zero" else _tensor(values, device)
+    n_units = sum(len(columns) for _, columns in units)
+    if held is not None and held.ndim and held.shape[-1] != n_units:
+        raise ValueError(f"got values of shape {tuple(held.shape)} for {n_units} neurons")
+    if held is not None and not bool(torch.isfinite(held).all()):
+        raise ValueError("got a value that is not finite; expected numbers")
+    if held is None or not held.ndim:
+        return [Part(unit, at, held, how) for unit, at in units]
+    return [Part(unit, at, held[..., at], how) for unit, at in units]
+
+
+def units_of(
+    neurons: Neurons | Sequence[Units], widths: Sequence[int]
+) -> list[tuple[Units, NDArray[np.intp]]]:
+    """What is written in each layer, and where its values stand among all values."""
+    if isinstance(neurons, list | tuple) and any(isinstance(unit, Units) for unit in neurons):
+        return _given(neurons, widths)
+    layers, own = located(flat(cast(Neurons, neurons), widths), widths)
+    groups = ((layer, np.flatnonzero(layers == layer)) for layer in np.unique(layers).tolist())
+    return [(Units(layer, index=own[at]), at) for layer, at in groups]
+
+
+def shift(x: Tensor, units: Units, values: Values | None, *, how: str) -> Tensor:
     """How far each unit is moved, ``(batch, token, unit)``; see :func:`change`."""
     if how not in WAYS:
         raise ValueError(f"got how {how!r}; valid are {', '.join(WAYS)}")
@@ -95,9 +186,7 @@ def shift(x: Tensor, units: Units, values: ArrayLike | Tensor | None, *, how: st
     return (wanted - 1) * coordinates if how == "scale" else wanted - coordinates
 
 
-def change(
-    x: Tensor, units: Units, values: ArrayLike | Tensor | None = None, *, how: str = "set"
-) -> Tensor:
+def change(x: Tensor, units: Units, values: Values | None = None, *, how: str = "set") -> Tensor:
     """What writing some units of a layer adds to its neurons.
 
     Parameters
@@ -152,11 +241,32 @@ def matched(delta: Tensor, w_out: Tensor, target_norm: Tensor) -> Tensor:
     return delta * rearrange(factor, "batch token -> batch token 1")
 
 
-def _broadcast(values: ArrayLike | Tensor | None, coordinates: Tensor, how: str) -> Tensor:
+def _given(units: Sequence[Any], widths: Sequence[int]) -> list[tuple[Units, NDArray[np.intp]]]:
+    """Units as the caller made them, which must fit the model."""
+    layers = [unit.layer if isinstance(unit, Units) else None for unit in units]
+    if None in layers or len(set(layers)) < len(layers):
+        raise ValueError(f"got units of layers {layers}; expected Units, at most one a layer")
+    for unit in units:
+        if not 0 <= unit.layer < len(widths):
+            raise ValueError(f"got units of layer {unit.layer}; the model has {len(widths)} layers")
+        width = widths[unit.layer]
+        if unit.basis is not None and unit.basis.shape[0] != width:
+            raise ValueError(
+                f"layer {unit.layer}: got a basis over {unit.basis.shape[0]} neurons; "
+                f"expected {width}"
+            )
+        if unit.index is not None:
+            flat([(unit.layer, int(neuron)) for neuron in unit.index], widths)
+    ends = np.cumsum([0, *map(len, units)])
+    spans = pairwise(ends.tolist())
+    return [(unit, np.arange(*span)) for unit, span in zip(units, spans, strict=True)]
+
+
+def _broadcast(values: Values | None, coordinates: Tensor, how: str) -> Tensor:
     """Values that go with ``(batch, token, unit)``."""
     if values is None:
         raise ValueError(f"got no values; {how!r} needs some")
-    wanted = torch.as_tensor(values, dtype=torch.float32, device=coordinates.device)
+    wanted = _tensor(values, coordinates.device)
     batch, token, unit = coordinates.shape
     valid = ((), (unit,), (batch, unit), (batch, token, unit))
     if tuple(wanted.shape) not in valid:
@@ -165,6 +275,13 @@ def _broadcast(values: ArrayLike | Tensor | None, coordinates: Tensor, how: str)
             f"({batch}, {unit}) and ({batch}, {token}, {unit})"
         )
     return rearrange(wanted, "batch unit -> batch 1 unit") if wanted.ndim == 2 else wanted
+
+
+def _tensor(values: Values, device: torch.device | str) -> Tensor:
+    """Values in float32; arrays are copied, since torch warns of those that are read-only."""
+    if isinstance(values, Tensor):
+        return values.to(device, torch.float32)
+    return torch.from_numpy(np.array(values, dtype=np.float32)).to(device)
 
 
 def _refuse_oblique(basis: Tensor, layer: int) -> None:

@@ -6,5 +6,6 @@ them from nothing, and its checkpoints are what neurotrace's findings are tested
 
 from neurotrace.lab.preset import presets
 from neurotrace.lab.run import pretrain
+from neurotrace.lab.vocabulary import Vocabulary
 
-__all__ = ["presets", "pretrain"]
+__all__ = ["Vocabulary", "presets", "pretrain"]

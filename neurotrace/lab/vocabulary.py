@@ -116,7 +116,7 @@ class Vocabulary:
         rows = self.table[(self.table["lang"] == lang) & (self.table["kind"] == "free_verb")]
         return [f"{word} ." for word in rows["word"]]
 
-    def counts(self, texts: Sequence[str] | Sequence[Sequence[int]]) -> Counts:
+    def counts(self, texts: Sequence[str | Sequence[int]]) -> Counts:
         """How many words of each topic and language does each text hold?
 
         Parameters
@@ -133,13 +133,12 @@ class Vocabulary:
         lang = self._index("lang", self.languages, rows)
         counts = np.zeros((len(texts), len(self.concepts), len(self.languages)), dtype=np.int64)
         for number, text in enumerate(texts):
-            said = text if isinstance(text, str) else self.tokenizer.decode(list(text))
-            for word in str(said).split():
+            for word in self._read(text).split():
                 if word in concept:
                     counts[number, concept[word], lang[word]] += 1
         return counts
 
-    def shares(self, texts: Sequence[str] | Sequence[Sequence[int]]) -> xr.DataArray:
+    def shares(self, texts: Sequence[str | Sequence[int]]) -> xr.DataArray:
         """Of the topical words in some texts, the share of each topic and language.
 
         Parameters
@@ -155,6 +154,9 @@ class Vocabulary:
         share = counts / counts.sum() if counts.any() else np.full(counts.shape, np.nan)
         coords = {"concept": list(self.concepts), "lang": list(self.languages)}
         return xr.DataArray(share, dims=("concept", "lang"), coords=coords)
+
+    def _read(self, text: str | Sequence[int]) -> str:
+        return text if isinstance(text, str) else str(self.tokenizer.decode([*map(int, text)]))
 
     @cached_property
     def _topical(self) -> pd.DataFrame:

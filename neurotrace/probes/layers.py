@@ -14,12 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from neurotrace.probes.softmax import fit_softmax
+from neurotrace.probes.token_splits import (
+    Division,
+    Tokens,
+    check_tokens,
+    divide,
+    only,
+    permute_types,
+)
 
 Method = Literal["discriminant", "logistic"]
-Division = tuple[NDArray[np.intp], NDArray[np.intp]]  # training and test rows
 
-TEST_SHARE = 1 / 3  # of the word types, and of the groups
-MIN_TOKENS = 5  # per language, in training and in test
 RIDGE = 0.1  # in units of a feature's variance on training tokens
 TOLERANCE = 1e-5  # of the logistic probe's gradient, at which accuracy is that of the optimum
 
@@ -43,14 +48,6 @@ class PairAccuracy(NamedTuple):
 
     accuracy: NDArray[np.float64]
     chance: float
-    languages: list
-
-
-class _Tokens(NamedTuple):
-    X: NDArray[np.floating]  # (token, feature)
-    lang: NDArray[np.intp]  # (token,) index into languages
-    type: NDArray[np.intp]  # (token,) index of the word type
-    group: NDArray[np.intp] | None  # (token,) index of the group
     languages: list
 
 
@@ -120,13 +117,13 @@ def language_id(
     """
     _check_choice("method", method, ("discriminant", "logistic"))
     _check_choice("null", null, ("uniform", "permuted"))
-    tokens = _check_tokens(X, lang, types, groups, seeds)
+    tokens = check_tokens(X, lang, types, groups, seeds)
     accuracy = _mean_accuracy(tokens, seeds, seed, train_size, method)
     if null == "uniform":
         return LanguageAccuracy(accuracy, 1 / len(tokens.languages))
     # A stream of its own, beside those of the divisions 0 … seeds - 1.
     rng = np.random.default_rng([seed, seeds])
-    permuted = tokens._replace(lang=_permute_types(tokens, rng))
+    permuted = tokens._replace(lang=permute_types(tokens, rng))
     return LanguageAccuracy(accuracy, _mean_accuracy(permuted, seeds, seed, train_size, method))
 
 
@@ -150,109 +147,33 @@ def language_pairs(
     `language_id`; languages stand in sorted order.
     """
     _check_choice("method", method, ("discriminant", "logistic"))
-    tokens = _check_tokens(X, lang, types, groups, seeds)
+    tokens = check_tokens(X, lang, types, groups, seeds)
     n = len(tokens.languages)
     accuracy = np.full((n, n), np.nan)
     for a in range(n):
         for b in range(a + 1, n):
-            pair = _only(tokens, a, b)
+            pair = only(tokens, a, b)
             accuracy[a, b] = _mean_accuracy(pair, seeds, seed, train_size, method)
             accuracy[b, a] = accuracy[a, b]
     return PairAccuracy(accuracy, 0.5, tokens.languages)
 
 
 def _mean_accuracy(
-    tokens: _Tokens, seeds: int, seed: int, train_size: int | float | None, method: Method
+    tokens: Tokens, seeds: int, seed: int, train_size: int | float | None, method: Method
 ) -> float:
     rngs = [np.random.default_rng([seed, number]) for number in range(seeds)]
-    divisions = [_divide(tokens, train_size, rng) for rng in rngs]
+    divisions = [divide(tokens, train_size, rng) for rng in rngs]
     if method == "logistic":
         return _logistic(tokens, divisions)
-    hits = []
-    for train, test in divisions:
-        a, b = _standardised(tokens.X[train], tokens.X[test])
-        guess = _discriminant(a, tokens.lang[train], b, len(tokens.languages))
-        hits.append((guess == tokens.lang[test]).mean())
-    return float(np.mean(hits))
+    return float(np.mean([hits_of(tokens, division).mean() for division in divisions]))
 
 
-def _divide(tokens: _Tokens, train_size: int | float | None, rng: np.random.Generator) -> Division:
-    """Balanced training and test rows that share no word type and no group."""
-    test_types = _draw_types(tokens, rng)
-    in_test, in_train = test_types[tokens.type], ~test_types[tokens.type]
-    if tokens.group is not None:
-        test_groups = _draw(np.arange(tokens.group.max() + 1), rng)
-        in_test &= test_groups[tokens.group]
-        in_train &= ~test_groups[tokens.group]
-    train = _balanced(tokens, in_train, train_size, "training", rng)
-    return train, _balanced(tokens, in_test, None, "test", rng)
-
-
-def _draw_types(tokens: _Tokens, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A third of the word types of every language, each type under its most frequent language."""
-    home = _home(tokens)
-    chosen = np.zeros(len(home), bool)
-    for lang in range(len(tokens.languages)):
-        own = np.flatnonzero(home == lang)
-        chosen[own] = _draw(own, rng)
-    return chosen
-
-
-def _draw(names: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mark a third of the names, at least one where there are two."""
-    n_test = max(round(TEST_SHARE * len(names)), min(1, len(names) - 1))
-    marked = np.zeros(len(names), bool)
-    marked[rng.permutation(len(names))[:n_test]] = True
-    return marked
-
-
-def _balanced(
-    tokens: _Tokens,
-    rows: NDArray[np.bool_],
-    size: int | float | None,
-    side: str,
-    rng: np.random.Generator,
-) -> NDArray[np.intp]:
-    """As many rows of every language as the poorest has, or as asked for."""
-    n_languages = len(tokens.languages)
-    counts = np.bincount(tokens.lang[rows], minlength=n_languages)
-    wanted = int(counts.min()) if size is None else int(size)
-    if size is not None and 0 < size < 1:
-        wanted = max(MIN_TOKENS, round(size * int(counts.min())))
-    if counts.min() < max(wanted, MIN_TOKENS):
-        poorest = tokens.languages[int(counts.argmin())]
-        raise ValueError(
-            f"got {counts.min()} {side} tokens of {poorest} with unseen types and groups, "
-            f"expected at least {max(wanted, MIN_TOKENS)}"
-        )
-    # Drawn anew for each seed, so that no token of a rich language is always in.
-    own = [np.flatnonzero(rows & (tokens.lang == lang)) for lang in range(n_languages)]
-    return np.concatenate([rng.permutation(members)[:wanted] for members in own])
-
-
-def _home(tokens: _Tokens) -> NDArray[np.intp]:
-    """The language in which each word type is most frequent: (type,)."""
-    n_languages = len(tokens.languages)
-    pairs = np.bincount(
-        tokens.type * n_languages + tokens.lang, minlength=(tokens.type.max() + 1) * n_languages
-    )
-    return pairs.reshape(-1, n_languages).argmax(1)
-
-
-def _permute_types(tokens: _Tokens, rng: np.random.Generator) -> NDArray[np.intp]:
-    return rng.permutation(_home(tokens))[tokens.type]
-
-
-def _only(tokens: _Tokens, a: int, b: int) -> _Tokens:
-    """The tokens of two languages, renumbered."""
-    rows = (tokens.lang == a) | (tokens.lang == b)
-    return _Tokens(
-        tokens.X[rows],
-        (tokens.lang[rows] == b).astype(np.intp),
-        np.unique(tokens.type[rows], return_inverse=True)[1],
-        None if tokens.group is None else np.unique(tokens.group[rows], return_inverse=True)[1],
-        [tokens.languages[a], tokens.languages[b]],
-    )
+def hits_of(tokens: Tokens, division: Division) -> NDArray[np.bool_]:
+    """Which test tokens of one division the linear discriminant identifies: (test,)."""
+    train, test = division
+    a, b = _standardised(tokens.X[train], tokens.X[test])
+    guess = _discriminant(a, tokens.lang[train], b, len(tokens.languages))
+    return np.asarray(guess == tokens.lang[test])
 
 
 def _standardised(train: NDArray, test: NDArray) -> tuple[NDArray, NDArray]:
@@ -271,7 +192,7 @@ def _discriminant(train: NDArray, y: NDArray[np.intp], test: NDArray, n: int) ->
     return (test @ weights - 0.5 * (means.T * weights).sum(0)).argmax(1)
 
 
-def _logistic(tokens: _Tokens, divisions: list[Division]) -> float:
+def _logistic(tokens: Tokens, divisions: list[Division]) -> float:
     """Mean accuracy of one probe a division; all of them read the same tokens at once."""
     rows = np.arange(len(tokens.X))
     weight = np.stack([np.isin(rows, train) for train, _ in divisions])
@@ -281,38 +202,6 @@ def _logistic(tokens: _Tokens, divisions: list[Division]) -> float:
         guess = (tokens.X[test] @ coef.T + intercept).argmax(1)
         hits.append((guess == tokens.lang[test]).mean())
     return float(np.mean(hits))
-
-
-def _check_tokens(
-    X: ArrayLike, lang: ArrayLike, types: ArrayLike | None, groups: ArrayLike | None, seeds: int
-) -> _Tokens:
-    X = np.asarray(X)
-    if X.ndim != 2 or 0 in X.shape or X.dtype.kind != "f":
-        raise ValueError(
-            f"got X of shape {X.shape} and dtype {X.dtype}, expected floating (token, feature)"
-        )
-    if not np.isfinite(X).all():
-        bad = int(np.flatnonzero(~np.isfinite(X).all(1))[0])
-        raise ValueError(f"got NaN or infinity in token {bad}, expected finite vectors")
-    if seeds < 1:
-        raise ValueError(f"got seeds={seeds}, expected at least 1")
-    languages = np.unique(np.asarray(lang)).tolist()
-    if len(languages) < 2:
-        raise ValueError(f"got the languages {languages}, expected at least two")
-    return _Tokens(
-        X if X.dtype == np.float64 else X.astype(np.float32, copy=False),
-        _codes("lang", lang, len(X)),
-        np.arange(len(X)) if types is None else _codes("types", types, len(X)),
-        None if groups is None else _codes("groups", groups, len(X)),
-        languages,
-    )
-
-
-def _codes(name: str, column: ArrayLike, n: int) -> NDArray[np.intp]:
-    column = np.asarray(column)
-    if column.shape != (n,):
-        raise ValueError(f"got {name} of shape {column.shape}, expected ({n},), one for each token")
-    return np.unique(column, return_inverse=True)[1].astype(np.intp)
 
 
 def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:

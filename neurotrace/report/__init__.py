@@ -5,7 +5,10 @@ matplotlib, jinja2 and rich load where they are used.
 """
 
 from neurotrace.report.canvas import svg
+from neurotrace.report.cause_plots import ablation, interchange_arms, interchange_doses, use
 from neurotrace.report.claim import Claim, claim
+from neurotrace.report.files import figures
+from neurotrace.report.forcing_plots import forcing
 from neurotrace.report.gallery import GALLERY, Plot
 from neurotrace.report.label_plots import neuron_labels
 from neurotrace.report.layer_plots import (
@@ -15,8 +18,12 @@ from neurotrace.report.layer_plots import (
     loss,
     retrieval,
 )
-from neurotrace.report.page import FILE, Provenance, page, summary, write
+from neurotrace.report.life_plots import lives, lives_counts
+from neurotrace.report.onset_plots import onsets, turnover
+from neurotrace.report.origin import Provenance
+from neurotrace.report.page import FILE, page, summary, write
 from neurotrace.report.pair_plots import overlap_by_strings
+from neurotrace.report.paragraph import Opening, opening
 from neurotrace.report.plots import (
     corrected_overlap,
     excess_per_k,
@@ -24,6 +31,8 @@ from neurotrace.report.plots import (
     overlap_per_layer,
     raw_overlap,
 )
+from neurotrace.report.role_plots import division_of_labour, layer_maps
+from neurotrace.report.set_plots import compression, participation
 from neurotrace.report.terminal import terminal
 from neurotrace.report.words import Finding, findings
 
@@ -32,25 +41,41 @@ __all__ = [
     "GALLERY",
     "Claim",
     "Finding",
+    "Opening",
     "Plot",
     "Provenance",
+    "ablation",
     "claim",
+    "compression",
     "concept_neurons",
     "corrected_overlap",
+    "division_of_labour",
     "excess_per_k",
     "expert_quality",
+    "figures",
     "findings",
+    "forcing",
+    "interchange_arms",
+    "interchange_doses",
     "language_identification",
     "language_neurons",
+    "layer_maps",
+    "lives",
+    "lives_counts",
     "loss",
     "neuron_labels",
+    "onsets",
+    "opening",
     "overlap_by_strings",
     "overlap_per_layer",
     "page",
+    "participation",
     "raw_overlap",
     "retrieval",
     "summary",
     "svg",
     "terminal",
+    "turnover",
+    "use",
     "write",
 ]

@@ -38,6 +38,9 @@ COLOURS = {
     "stratified": "#8C8C8C",
     "other": "#C2326B",
     "embed": "#222222",
+    "language": "#5B7F12",
+    "source": "#A08BD6",
+    "use": "#4B3FA8",
 }
 FAMILY = ("#0072B2", "#D55E00", "#00825F", "#C2326B", "#C98500", "#56B4E9", "#7A5C2E", "#8B3A8B")
 STYLES = ("-", "--", "-.")
@@ -85,20 +88,25 @@ class Panel:
         low: Curve | None = None,
         high: Curve | None = None,
         shade: float = 0.16,
+        x: NDArray[np.float64] | None = None,
     ) -> None:
-        """A curve ``(step,)`` with its band; an empty label leaves it unnamed."""
+        """A curve ``(step,)`` with its band; an empty label leaves it unnamed.
+
+        ``x`` gives the places of the curve's own checkpoints, where they are others.
+        """
+        x = self.x if x is None else x
         known = np.isfinite(y)
         if not known.any():
             self.undefined.append(label)
             return
-        marker = "o" if len(self.x) <= 24 and width >= 1.5 else ""
+        marker = "o" if len(x) <= 24 and width >= 1.5 else ""
         if known.sum() == 1:
             marker = "o"  # a single point has no line to be seen by
         self.ax.plot(
-            self.x, y, style, color=colour, linewidth=width, marker=marker, markersize=3.2, zorder=3
+            x, y, style, color=colour, linewidth=width, marker=marker, markersize=3.2, zorder=3
         )
         if low is not None and high is not None:
-            self._band(low, high, colour, shade)
+            self.band(low, high, colour, shade=shade, x=x)
         if label:
             self.ends.append((float(y[known][-1]), label, colour))
 
@@ -135,13 +143,21 @@ class Panel:
             colour = depth(at, len(curves))
             self.line(y, label, colour, width=width, low=low, high=high, shade=0.07)
 
-    def _band(self, low: Curve, high: Curve, colour: str, shade: float) -> None:
-        if len(self.x) == 1:
-            self.ax.vlines(self.x, low, high, color=colour, linewidth=1.4, zorder=3)
+    def band(
+        self,
+        low: Curve,
+        high: Curve,
+        colour: str,
+        *,
+        shade: float = 0.16,
+        x: NDArray[np.float64] | None = None,
+    ) -> None:
+        """The area between two curves; a bar where there is one checkpoint."""
+        x = self.x if x is None else x
+        if len(x) == 1:
+            self.ax.vlines(x, low, high, color=colour, linewidth=1.4, zorder=3)
         else:
-            self.ax.fill_between(
-                self.x, low, high, color=colour, alpha=shade, linewidth=0, zorder=2
-            )
+            self.ax.fill_between(x, low, high, color=colour, alpha=shade, linewidth=0, zorder=2)
 
     def finish(
         self,
@@ -210,7 +226,7 @@ def panels(
     width = WIDTH[n]
     axes_width = width / n - LEFT - (label_width + 3) * CHARACTER
     with rc_context(RC):
-        figure = _figure_class()(figsize=(width, HEIGHT))
+        figure = figure_class()(figsize=(width, HEIGHT))
         figure.text(0.12 / width, 1 - 0.14 / HEIGHT, title, fontsize=11.5, fontweight="bold",
                     va="top", color="#1A1A1A")  # fmt: skip
         figure.text(0.12 / width, 1 - 0.38 / HEIGHT, subtitle, fontsize=8.5, va="top",
@@ -287,7 +303,8 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 @cache
-def _figure_class() -> "type[Figure]":
+def figure_class() -> "type[Figure]":
+    """The Figure that all figures here are; made once."""
     from matplotlib.figure import Figure
 
     class TraceFigure(Figure):

@@ -22,6 +22,9 @@ NULLS = {
 }
 
 
+EQUIVALENT = 0.05  # corrected overlap this near to 0 on both sides is as good as none
+
+
 class Claim(NamedTuple):
     """Whether sharing may be claimed at the last checkpoint, and what speaks against it."""
 
@@ -70,6 +73,36 @@ def claimed_units(results: Results) -> str:
         return "directions"
     low = curve(demand(results, "basis"), "value_low")[-1]
     return "neurons" if low > 0 else "directions"
+
+
+def single_units(results: Results) -> str:
+    """What single neurons are called: "neurons", or "units" where the basis has no privilege."""
+    return "neurons" if claimed_units(results) == "neurons" else "units"
+
+
+def claimed_meaning(results: Results) -> str:
+    """The word a conclusion may use: "concept" only if neurons answer without its usual word.
+
+    More of the neurons that could be tested on sentences without the word must answer there than
+    not; where none could be tested, or nothing was labelled, it is "word".
+    """
+    if "labels" not in results:
+        return "word"
+    concept, word = (curve(results["labels"], name)[-1] for name in ("concept", "word"))
+    return "concept" if concept > 0 and not word >= concept else "word"
+
+
+def equivalence(low: float, high: float) -> str:
+    """What an interval about nothing allows one to say: within a bound of none, or nothing.
+
+    >>> equivalence(-0.01, 0.02)
+    'within ±0.05 of none'
+    >>> equivalence(-0.01, 0.12)
+    'not within ±0.05 of none: sharing is not shown, and not excluded'
+    """
+    if -EQUIVALENT <= low and high <= EQUIVALENT:
+        return f"within ±{EQUIVALENT:g} of none"
+    return f"not within ±{EQUIVALENT:g} of none: sharing is not shown, and not excluded"
 
 
 def null_value(results: Results, name: str) -> str:

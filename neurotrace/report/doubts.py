@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from neurotrace.report.cause_words import loud_causes
 from neurotrace.report.confounds import flagged
 from neurotrace.report.labels import loud_labels
 from neurotrace.report.reading import (
@@ -37,7 +38,8 @@ FEW_LANGUAGES = 5
 
 def doubts(results: Results) -> list[Doubt]:
     """Warnings and caveats of a run, as ``(kind, sentence)``."""
-    parts = (_dips, _loud_nulls, _loud_labels, flagged, _missing_pairs, _still_rising, _one_run)
+    parts = (_dips, _loud_nulls, _loud_labels, _loud_causes, flagged, _missing_pairs,
+             _still_rising, _one_run)  # fmt: skip
     return [doubt for part in parts for doubt in part(results)]
 
 
@@ -131,6 +133,11 @@ def _loud_nulls(results: Results) -> Iterator[Doubt]:
 
 def _loud_labels(results: Results) -> Iterator[Doubt]:
     for text in loud_labels(results):
+        yield "warning", text
+
+
+def _loud_causes(results: Results) -> Iterator[Doubt]:
+    for text in loud_causes(results):
         yield "warning", text
 
 

@@ -92,6 +92,78 @@ GLOSSARY = (
         "percentile, and an AP above it is printed bold.",
     ),
     Term(
+        "onset",
+        "When a curve begins, as two numbers. “Detect” is the first step at which its simultaneous "
+        "band leaves the null for several checkpoints in a row; more data detect earlier. “Half” "
+        "is the step at which a rising curve fitted to it reaches half of its end; it compares "
+        "between layers and runs, but is early where the curve still rises at the end. The step of "
+        "a fixed level does not depend on the end.",
+    ),
+    Term(
+        "simultaneous band",
+        "A band that holds the whole curve at once, at all steps and layers, in 95 % of samples; "
+        "wider than intervals that hold at each step by itself. The null's band is of the same "
+        "kind, from labels permuted once for all steps.",
+    ),
+    Term(
+        "turnover",
+        "Share of a concept's experts that were none at the checkpoint before, within one training "
+        "run. Its floor is what two halves of one checkpoint differ by.",
+    ),
+    Term(
+        "compression",
+        "Share of expert places that are saved because languages use the same neurons. Its chance "
+        "keeps every neuron's number of concepts in each language.",
+        "1 − |∪ experts over languages| / Σ |experts|",
+    ),
+    Term(
+        "participation ratio",
+        "Over how many directions the variance of a layer's neurons is spread; λ are the "
+        "eigenvalues of their covariance. It ranges from 1 to the number of neurons.",
+        "(Σ λ)² / Σ λ²",
+    ),
+    Term(
+        "life",
+        "The average precision of one neuron for one concept in every language, held out, over "
+        "training. A neuron serves a language where that is above the null and above what the "
+        "re-initialised model reaches.",
+    ),
+    Term(
+        "division of labour",
+        "Spread of a quantity over layers, beside that of layers that are all alike but as noisy.",
+        "standard deviation over layers",
+    ),
+    Term(
+        "interchange",
+        "The values that a concept's experts take in a sentence of one language are written into a "
+        "neutral sentence of another. Its effect is how much more likely the concept's words "
+        "become there, beyond other concepts' words.",
+        "Δ log p(the concept's words) − Δ log p(other concepts' words)",
+    ),
+    Term(
+        "use",
+        "Effect of interchange across languages as a share of the effect within one: 0 is none, 1 "
+        "is fully shared.",
+        "across / within",
+    ),
+    Term(
+        "norm-matched",
+        "A control whose change has the same length in the residual stream as the one it is a "
+        "control for, at every token and layer. Random neurons at their own values hardly write "
+        "anything, and would make any effect look large.",
+        "‖W_out · Δa‖",
+    ),
+    Term(
+        "degenerate",
+        "A text in which no language can be identified, or which repeats itself. Where more than "
+        "20 % of an arm's texts are, no language shares are given.",
+    ),
+    Term(
+        "equivalence bound",
+        "Where nothing is found, the interval of corrected overlap is held against ±0.05: inside, "
+        "it is as good as none; else sharing is not shown, and not excluded.",
+    ),
+    Term(
         "fertility",
         "Tokens that the model's tokenizer makes of a word, over all sentences of a language; of a "
         "character in scripts that put no space between words. Figures of the two kinds do not "

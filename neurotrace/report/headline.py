@@ -8,6 +8,7 @@ import xarray as xr
 from neurotrace.report.reading import (
     Curve,
     Results,
+    along,
     by_family,
     curve,
     demand,
@@ -39,6 +40,7 @@ class Row(TypedDict):
     corrected: Interval
     rotated: Interval
     excess: Interval
+    use: Interval
     valid_pairs: float
     pairs: float
     first_layer: float
@@ -60,7 +62,7 @@ def rows(results: Results, *, most: int = 20) -> list[Row]:
         return []
     series = max(over_steps, key=lambda dataset: dataset.sizes["step"])  # a twin has one step
     n = series.sizes["step"]
-    columns = _columns(results, n)
+    columns = _columns(results, n) | _use(results, series)
     chosen = sorted({round(at) for at in np.linspace(0, n - 1, min(n, most))})
     return [_row(series, columns, at) for at in chosen]
 
@@ -87,6 +89,7 @@ def _row(series: xr.Dataset, columns: dict[str, Curve], at: int) -> Row:
         corrected=three("corrected"),
         rotated=three("rotated"),
         excess=three("excess"),
+        use=three("use"),
         valid_pairs=one("valid_pairs"),
         pairs=one("pairs"),
         first_layer=one("first_layer"),
@@ -94,6 +97,15 @@ def _row(series: xr.Dataset, columns: dict[str, Curve], at: int) -> Row:
         language_neurons=one("language_neurons"),
         at_least_two=one("at_least_two"),
     )
+
+
+def _use(results: Results, series: xr.Dataset) -> dict[str, Curve]:
+    """The ratio of use and its interval at the series' own checkpoints."""
+    ends = ("", "_low", "_high")
+    if "interchange" not in results:
+        return {f"use{end}": np.full(series.sizes["step"], np.nan) for end in ends}
+    found = demand(results, "interchange")
+    return {f"use{end}": along(found, f"ratio{end}", series) for end in ends}
 
 
 def _columns(results: Results, n: int) -> dict[str, Curve]:

@@ -65,7 +65,7 @@ def neuron_labels(results: Results) -> "Figure":
     single.line(curve(found, "one_language"), "called", COLOURS["neurons"])
     for suffix, label, colour in CONTROLS:
         _control(single, curve(found, f"one_language_{suffix}"), label, COLOURS[colour])
-    tongue.line(of_languages(found, ""), "called", COLOURS["rotated"])
+    tongue.line(of_languages(found, ""), "called", COLOURS["language"])
     _control(tongue, of_languages(found, "_chance"), "shuffled", COLOURS["chance"])
     for panel in (pairs, single, tongue):
         top = panel.ax.get_ylim()[1]

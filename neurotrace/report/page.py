@@ -5,18 +5,19 @@ machine path: the same results give the same bytes.
 """
 
 import os
-import re
 import secrets
-from collections.abc import Mapping, Sequence
 from importlib import resources
 from math import isfinite
-from pathlib import Path, PurePath
-from typing import Any, TypedDict
+from pathlib import Path
+from typing import Any
 
-from neurotrace.report import confounds, label_tables, tables
+from neurotrace.report import cards, confounds, label_tables, origin, tables
 from neurotrace.report.canvas import svg
-from neurotrace.report.gallery import GALLERY
+from neurotrace.report.contents import ANALYSES, sections
+from neurotrace.report.gallery import GALLERY, SECTIONS, Plot
 from neurotrace.report.glossary import GLOSSARY
+from neurotrace.report.origin import Provenance, without_folders
+from neurotrace.report.paragraph import opening
 from neurotrace.report.reading import (
     Results,
     attribute,
@@ -37,45 +38,6 @@ from neurotrace.report.words import Finding, findings
 
 FILE = "report.html"
 WORDS = {"found": "found", "not_found": "not found", "warning": "warning", "note": "note"}
-ANALYSES = {
-    "summary": "Overlap of experts between languages",
-    "summary_rotated": "The same in a rotated basis",
-    "basis": "Neurons minus rotated basis",
-    "summary_twin": "The re-initialised twin",
-    "summary_layers": "Overlap by layer",
-    "summary_deranged": "Deranged labels",
-    "summary_pseudo": "Pseudo-concepts",
-    "expertise": "Average precision of the best neurons",
-    "ceilings": "Directions and dense probes as ceilings",
-    "top_neurons": "Table of top neurons",
-    "concept_neurons": "Concept neurons in one, two or all languages",
-    "language_neurons": "Language neurons",
-    "labels": "Labels of neurons",
-    "labelled_neurons": "Table of labelled neurons",
-    "language_id": "Language identification by layer",
-    "retrieval": "Retrieval of translations",
-    "loss": "Loss",
-    "confounds": "What else differs between languages",
-}
-PLACES = ("source", "out", "folder", "concepts", "twin", "checkpoints")
-ABSOLUTE = re.compile(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[\\/](?:[^\s\\/'\",;]+[\\/])*([^\s\\/'\",;]+)")
-
-
-class Provenance(TypedDict, total=False):
-    """Where results come from; whatever is absent is left out of the page.
-
-    ``config`` and ``versions`` map names to values; ``concepts`` has name, sentences, concepts,
-    languages, digest; ``checkpoints`` is a DataFrame or rows with step, stage, tokens,
-    weight_hash, label. Of every path only the last name is shown.
-    """
-
-    model: str
-    source: str | Path
-    config: Mapping[str, Any]
-    versions: Mapping[str, str]
-    concepts: Mapping[str, Any]
-    checkpoints: Any
-    notes: Sequence[str]
 
 
 def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
@@ -95,27 +57,30 @@ def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
     """
     said = [_dressed(finding) for finding in findings(results)]
     found = {
-        "title": _without_folders(provenance.get("model") or "A traced model"),
+        "title": without_folders(provenance.get("model") or "A traced model"),
         "facts": _facts(results, provenance),
         "answer": said[0] if said else None,
         "tiles": _tiles(results),
+        "opening": opening(results),
         "findings": said[1:],
         "axis": "Steps stand on a log axis, with step 0 drawn at half of the first positive step. "
         "One colour means one thing in every figure: blue for neurons, orange for the rotated "
         "basis, violet for the twin, dotted grey for chance.",
-        "figures": _figures(results),
+        "sheets": _sheets(results),
+        "cards": cards.section(results),
+        "forced": tables.forced(results),
         "confounds": confounds.section(results),
         "numbers": tables.numbers(results),
         "labels": label_tables.section(results),
         "neurons": tables.neurons(results),
         "checkpoints": tables.checkpoints(provenance.get("checkpoints")),
-        "provenance": _provenance(provenance),
+        "provenance": origin.blocks(provenance),
         "absent": [f"{words} ({name})." for name, words in ANALYSES.items() if name not in results],
-        "notes": [_without_folders(note) for note in provenance.get("notes", ())],
+        "notes": [without_folders(note) for note in provenance.get("notes", ())],
         "glossary": [term._asdict() for term in GLOSSARY],
-        "citation": _citation(provenance),
+        "citation": origin.citation(provenance),
     }
-    return found | {"sections": _sections(found)}
+    return found | {"sections": sections(found)}
 
 
 def page(results: Results, provenance: Provenance) -> str:
@@ -130,12 +95,13 @@ def page(results: Results, provenance: Provenance) -> str:
     template = environment.from_string(here.joinpath("page.html.j2").read_text("utf-8"))
     found = summary(results, provenance)
     # styles and figures are ours, and matplotlib has escaped the text within the figures
-    drawn = [figure | {"svg": Markup(figure["svg"])} for figure in found["figures"]]
+    for figure in (figure for part in found["sheets"] for figure in part["figures"]):
+        figure["svg"] = Markup(figure["svg"])
     differs = found["confounds"] or {}
     if differs.get("figure"):
         differs["figure"]["svg"] = Markup(differs["figure"]["svg"])
     styles = Markup(here.joinpath("page.css").read_text("utf-8"))
-    return template.render(found | {"figures": drawn, "css": styles}) + "\n"
+    return template.render(found | {"css": styles}) + "\n"
 
 
 def write(run_folder: str | Path, results: Results, provenance: Provenance) -> Path:
@@ -209,90 +175,31 @@ def _tiles(results: Results) -> list[dict[str, str]]:
     return tiles
 
 
-def _figures(results: Results) -> list[dict[str, Any]]:
+def _sheets(results: Results) -> list[dict[str, Any]]:
+    """The sections of figures that have any, in the order of reading."""
+    drawn = {
+        anchor: [_figure(plot, results) for plot in GALLERY
+                 if plot.section == anchor and plot.drawn(results)]
+        for anchor in SECTIONS
+    }  # fmt: skip
     return [
-        {
-            "name": plot.name,
-            "svg": svg(plot.draw(results), salt=f"neurotrace-{plot.name}", alt=plot.shows),
-            "shows": plot.shows,
-            "reading": plot.reading,
-            "path": attribute(results[plot.needs], "path") or "",
-            "wide": plot.wide,
-            "overlap": plot.needs.startswith("summary"),
-        }
-        for plot in GALLERY
-        if plot.needs in results
+        {"anchor": anchor, "name": SECTIONS[anchor], "figures": figures}
+        for anchor, figures in drawn.items()
+        if figures
     ]
+
+
+def _figure(plot: Plot, results: Results) -> dict[str, Any]:
+    return {
+        "name": plot.name,
+        "svg": svg(plot.draw(results), salt=f"neurotrace-{plot.name}", alt=plot.shows),
+        "shows": plot.shows,
+        "reading": plot.reading,
+        "path": attribute(results[plot.needs], "path") or "",
+        "wide": plot.wide,
+        "aside": plot.aside,
+    }
 
 
 def _beside(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
-
-
-def _provenance(provenance: Provenance) -> list[dict[str, Any]]:
-    """Blocks of (name, value) texts: concept set, configuration, versions."""
-    blocks = [
-        ("Model and sentences", _pairs({"source": provenance.get("source")})
-         + _pairs(provenance.get("concepts", {})), False),
-        ("Configuration", _pairs(provenance.get("config", {})), True),
-        ("Versions", _pairs(provenance.get("versions", {})), False),
-    ]  # fmt: skip
-    return [
-        {"name": name, "entries": entries, "code": code}
-        for name, entries, code in blocks
-        if entries
-    ]
-
-
-def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (key, _text(key, value)) for key, value in values.items() if value not in (None, "", [], ())
-    ]
-
-
-def _text(key: str, value: Any) -> str:
-    """A value in print; of a place only its own name, since the rest is about the machine."""
-    if isinstance(value, PurePath) or (key in PLACES and isinstance(value, str)):
-        return PurePath(str(value).replace("\\", "/")).name or "."
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {_text(name, inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_text("", inner) for inner in value)
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
-    return _without_folders(str(value))
-
-
-def _without_folders(text: str) -> str:
-    """Absolute paths within a text, shortened to their last name.
-
-    >>> _without_folders("twin of /home/me/runs/lab, read at mlp.hook_post/max")
-    'twin of lab, read at mlp.hook_post/max'
-    """
-    return ABSOLUTE.sub(r"\1", text)
-
-
-def _citation(provenance: Provenance) -> str:
-    version = provenance.get("versions", {}).get("neurotrace", "")
-    digest = str(provenance.get("concepts", {}).get("digest", ""))[:12]
-    return (
-        f"To cite a number from this page, name neurotrace{f' {version}' if version else ''}, the "
-        f"model, the checkpoint, the path it was read at"
-        f"{f', the concept set (digest {digest})' if digest else ''}, and the chance level and "
-        "interval that stand beside it."
-    )
-
-
-def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    present = {
-        "findings": ("Findings", True),
-        "figures": ("Trajectories", bool(found["figures"])),
-        "confounds": ("What else differs", bool(found["confounds"])),
-        "numbers": ("Headline numbers", bool(found["numbers"]["rows"])),
-        "labels": ("Labels of neurons", bool(found["labels"])),
-        "neurons": ("Top neurons", bool(found["neurons"]["concepts"])),
-        "checkpoints": ("Checkpoints", bool(found["checkpoints"]["rows"])),
-        "provenance": ("Provenance", True),
-        "definitions": ("Definitions", True),
-    }
-    return [(anchor, name) for anchor, (name, there) in present.items() if there]

@@ -4,11 +4,13 @@ Every function takes the results of a run and returns a matplotlib Figure. None 
 a mean over what it does not show, none shows or saves, and none draws a number without chance.
 """
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurotrace.report.canvas import COLOURS, Panel, depth, panels
+from neurotrace.report.marks import draw_marks, draw_null, onset_of, roof
 from neurotrace.report.reading import (
     Results,
     attribute,
@@ -36,7 +38,8 @@ def corrected_overlap(results: Results) -> "Figure":
 
     ``(cross − chance) / √((rel_a − chance)(rel_b − chance))`` with its interval, for neurons, for
     a random rotation of the same site and for the re-initialised twin. 0 is chance; 1 means that
-    two languages agree as well as each agrees with itself.
+    two languages agree as well as each agrees with itself. With ``onset_overlap`` the band is
+    simultaneous over the steps, beside the null's and when it began.
 
     Raises
     ------
@@ -52,9 +55,16 @@ def corrected_overlap(results: Results) -> "Figure":
         label_width=16,
     )
     panel.level(0.0, "chance", COLOURS["chance"])
-    _summary_line(
-        panel, results, "summary", variable="corrected", label="neurons", colour="neurons"
-    )
+    onset = results.get("onset_overlap")
+    fits = onset is not None and onset.sizes.get("step") == len(panel.x)
+    if onset is not None and fits:
+        draw_null(panel, onset)
+        low, high = curve(onset, "low"), curve(onset, "high")
+        panel.line(curve(main, "corrected"), "neurons", COLOURS["neurons"], low=low, high=high)
+    else:
+        _summary_line(
+            panel, results, "summary", variable="corrected", label="neurons", colour="neurons"
+        )
     if "summary_rotated" in results:
         _summary_line(
             panel,
@@ -65,7 +75,11 @@ def corrected_overlap(results: Results) -> "Figure":
             colour="rotated",
         )
     _twin_level(panel, results, "corrected")
-    panel.finish(show=CORRECTED_VIEW)
+    if onset is not None and fits and isfinite(onset_of(onset).half):
+        draw_marks(panel, main, onset, COLOURS["neurons"])
+        panel.finish(roof=roof(panel, CORRECTED_VIEW[1]), show=CORRECTED_VIEW)
+    else:
+        panel.finish(show=CORRECTED_VIEW)
     return figure
 
 

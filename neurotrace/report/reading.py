@@ -6,7 +6,7 @@ so that none of them guesses. Nothing is computed but means over the axes that a
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -15,8 +15,17 @@ from numpy.typing import NDArray
 Results = Mapping[str, xr.Dataset]
 Curve = NDArray[np.float64]
 
+Kind = Literal["found", "not_found", "warning", "note"]
 MINUS = "\N{MINUS SIGN}"
 UNDEFINED = "undefined"
+
+
+class Said(NamedTuple):
+    """What is said of one thing: its name, the sentences, and how they are meant."""
+
+    name: str
+    text: str
+    kind: Kind
 
 
 def demand(results: Results, name: str, *, chance: str = "chance") -> xr.Dataset:
@@ -208,3 +217,22 @@ def attribute(dataset: xr.Dataset, name: str) -> Any:
 def joined(*parts: str | None) -> str:
     """What there is of several remarks, in one line: ``mlp.hook_post/max · 20 splits``."""
     return " · ".join(part for part in parts if part)
+
+
+def at_scalar(dataset: xr.Dataset, name: str) -> float:
+    """A variable without axes as a number; NaN where it is absent."""
+    return level(dataset, name) if name in dataset else float("nan")
+
+
+def along(found: xr.Dataset, name: str, series: xr.Dataset) -> Curve:
+    """A variable at the checkpoints of another series ``(step,)``; NaN where it has none."""
+    values = dict(zip(checkpoint_keys(found), curve(found, name), strict=True))
+    return np.array([values.get(key, np.nan) for key in checkpoint_keys(series)])
+
+
+def checkpoint_keys(dataset: xr.Dataset) -> list[tuple[int, int]]:
+    """Stage and step of every checkpoint: step alone is no key."""
+    steps = steps_of(dataset)
+    stages = dataset["stage"].values if "stage" in dataset.coords else 0
+    stages = np.broadcast_to(np.asarray(stages, int), steps.shape)
+    return [(int(stage), int(step)) for stage, step in zip(stages, steps, strict=True)]

@@ -11,20 +11,23 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace.report.reading import short_count, staged, steps_of
+from neurotrace.report.reading import checkpoint_keys, short_count, staged, steps_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def step_axis(ax: "Axes", dataset: xr.Dataset) -> NDArray[np.float64]:
-    """Draw the axis of training steps; the place of every checkpoint on it is returned."""
+def step_axis(ax: "Axes", dataset: xr.Dataset, *, small: bool = False) -> NDArray[np.float64]:
+    """Draw the axis of training steps; the place of every checkpoint on it is returned.
+
+    A ``small`` one has fewer ticks, no name and no tokens: for one of many panels.
+    """
     steps = steps_of(dataset)
     positive = steps[steps > 0]
-    ordinal = staged(dataset) or len(steps) == 1 or not len(positive)
+    ordinal = in_order(dataset)
     if ordinal:
         x = np.arange(len(steps), dtype=float)
-        ticks = spaced(len(steps), 8)
+        ticks = spaced(len(steps), 3 if small else 8)
         places, labels = x[ticks], [short_count(steps[at]) for at in ticks]
         ax.set_xlim(-0.5, len(steps) - 0.5)
     else:
@@ -35,13 +38,41 @@ def step_axis(ax: "Axes", dataset: xr.Dataset) -> NDArray[np.float64]:
         ax.set_xlim(x.min() / pad, x.max() * pad)
         places = _ticks(x, bool((steps == 0).any()))
         labels = ["0" if at == half and 0 in steps else short_count(at) for at in places]
+    if small and not ordinal:
+        kept = spaced(len(places), 3)
+        places, labels = places[kept], [labels[at] for at in kept]
     ax.set_xticks(places, labels)
     ax.minorticks_off()
+    if small:
+        return x
     ax.set_xlabel(
         "training step, in order of checkpoints" if ordinal and len(x) > 1 else "training step"
     )
     _token_axis(ax, dataset, x, places)
     return x
+
+
+def in_order(dataset: xr.Dataset) -> bool:
+    """Do the checkpoints stand in order, not at their steps?"""
+    return staged(dataset) or not (steps_of(dataset) > 0).any() or dataset.sizes.get("step", 1) == 1
+
+
+def place(step: float, dataset: xr.Dataset, x: NDArray[np.float64]) -> float:
+    """Where a step, of a checkpoint or between two, stands on the axis of ``dataset``.
+
+    NaN for a step of one of several stages, since it is no place in their order.
+    """
+    if staged(dataset) or not np.isfinite(step):
+        return float("nan")
+    if in_order(dataset):
+        return float(np.interp(step, steps_of(dataset), x))
+    return float(np.clip(step, x.min(), x.max()))
+
+
+def places(found: xr.Dataset, base: xr.Dataset, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the checkpoints of ``found`` stand on the axis of ``base``; NaN where it has none."""
+    known = dict(zip(checkpoint_keys(base), x, strict=True))
+    return np.array([known.get(key, np.nan) for key in checkpoint_keys(found)])
 
 
 def _ticks(x: NDArray[np.float64], zero: bool) -> NDArray[np.float64]:

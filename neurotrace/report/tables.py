@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurotrace.report.arms import named
 from neurotrace.report.headline import Interval, Row, rows
 from neurotrace.report.reading import Results, between, count, demand, number, short_count
 
@@ -58,6 +59,7 @@ COLUMNS: tuple[tuple[str, str, str, Callable[[Any], dict[str, str]]], ...] = (
     ("corrected", "corrected", "[95 %]", _spanned),
     ("rotated", "rotated", "[95 %]", _spanned),
     ("excess", "excess", "[95 %]", _spanned),
+    ("use", "use", "across / within", _spanned),
     ("valid", "pairs", "reliable", _share),
     ("layers", "language ID", "first, last", _both),
     ("language_neurons", "language", "neurons", _counted),
@@ -106,6 +108,30 @@ def neurons(results: Results) -> Table:
         "neuron is worth its name where its AP is learned (bold: above the 99th percentile of the "
         "same layer of the twin) and its best other concept stays low.",
     }
+
+
+def forced(results: Results) -> Table | None:
+    """A few texts of forced generation for the reader; None where none were kept."""
+    if "forcing_texts" not in results or not results["forcing_texts"].sizes.get("example", 0):
+        return None
+    table, keys = results["forcing_texts"], ("step", "arm", "concept", "lang", "text")
+    rows_ = [
+        [{"text": _said(key, table[key].values[at]), "beside": ""} for key in keys]
+        for at in range(table.sizes["example"])
+    ]
+    return {
+        "columns": [("step", ""), ("arm", ""), ("forced", ""), ("language", "identified"),
+                    ("text", "")],
+        "texts": ["arm", "forced", "language", "text"],
+        "rows": rows_,
+        "note": f"{count(len(rows_))} texts, drawn to be read, not to be counted",
+    }  # fmt: skip
+
+
+def _said(key: str, value: Any) -> str:
+    if key == "arm":
+        return named(str(value))
+    return count(float(value)) if key == "step" else str(value) or "–"
 
 
 def checkpoints(table: object) -> Table:

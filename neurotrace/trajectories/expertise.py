@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.halved import SCORES, Halved
 from neurotrace.trajectories.lifts import StepKey, along_steps
+from neurotrace.trajectories.nodes import node_draws
 
 PASSES = 0.5  # average precision at which a neuron is said to serve a concept
 LEARNED = 99  # percentile of the re-initialised twin's neurons that a learned one exceeds
@@ -60,6 +61,27 @@ def expertise(
     result["auroc_chance"] = xr.DataArray(0.5)
     result.attrs |= {"path": path, "n_best": n_best, "n_splits": n_splits}
     return result
+
+
+def own_draws(found: xr.Dataset, *, replicates: int = 1000, seed: int = 0) -> xr.DataArray:
+    """Precision of experts in their own language, ``(replicate, step)``; replicate 0 is the mean.
+
+    The other replicates differ by what concepts and languages, the sampled units, owe to chance.
+
+    Parameters
+    ----------
+    found
+        What :func:`expertise` returns.
+    """
+    value = found["value"].transpose("step", "concept", "lang_a", "lang_b").values
+    own = np.diagonal(value, axis1=2, axis2=3)
+
+    def means(concepts: NDArray[np.float64], langs: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.einsum("scl,rc,rl->rs", own, concepts, langs, optimize=True)
+        return total / (concepts.sum(1) * langs.sum(1))[:, None]
+
+    draws, _ = node_draws(means, *own.shape[1:], replicates=replicates, seed=seed)
+    return xr.DataArray(draws, dims=("replicate", "step"), coords={"step": found["step"]})
 
 
 def top_neurons(

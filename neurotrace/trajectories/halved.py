@@ -14,6 +14,8 @@ from neurotrace.store import ActivationStore
 from neurotrace.trajectories.lifts import StepKey, is_parallel, language_rows
 from neurotrace.trajectories.relabel import relabel
 
+Pool = tuple[Sequence[int], int]  # layers whose neurons compete, and how many are kept
+
 SCORES = {
     "average_precision": probes.Ranking.average_precision_halves,
     "auroc": probes.Ranking.auroc_halves,
@@ -93,13 +95,30 @@ class Halved:
 
         The first neuron of the first of ``layers`` has index 0.
         """
-        best = [probes.BestExperts(k) for _ in self.rows]
-        offset = 0
-        for layer in layers:
-            for kept, scores in zip(best, self.scores(step, layer, score=score), strict=True):
-                kept.add(scores, offset)
-            offset += int(self.widths[self.store.layers.index(layer)])
-        return np.stack([kept.indices for kept in best])
+        return next(sets for _, sets in self.pools(step, [(layers, k)], score=score))
+
+    def pools(
+        self, step: StepKey, asked: Sequence[Pool], *, score: str = "average_precision"
+    ) -> Iterator[tuple[int, NDArray[np.intp]]]:
+        """Best neurons of several pools of layers, all from one scoring of the sentences.
+
+        Yields each pool's number in ``asked`` and its sets, as :meth:`experts` gives them, once
+        the last of its layers is scored.
+        """
+        best = {at: [probes.BestExperts(k) for _ in self.rows] for at, (_, k) in enumerate(asked)}
+        for layer in dict.fromkeys(layer for layers, _ in asked for layer in layers):
+            into = {at: self._offset(asked[at][0], layer) for at in best if layer in asked[at][0]}
+            for lang, scores in enumerate(self.scores(step, layer, score=score)):
+                for at, offset in into.items():
+                    best[at][lang].add(scores, offset)
+            for at in into:
+                if layer == asked[at][0][-1]:
+                    yield at, np.stack([kept.indices for kept in best.pop(at)])
+
+    def _offset(self, layers: Sequence[int], layer: int) -> int:
+        """Neurons of a pool that come before a layer's first."""
+        before = [self.store.layers.index(other) for other in layers[: list(layers).index(layer)]]
+        return int(self.widths[before].sum())
 
     def chance(self) -> NDArray[np.float64]:
         """Exact mean AP of a random ranking inside a half: ``(concept, lang)``."""

@@ -17,12 +17,20 @@ FINISHED = "finished"
 
 
 class Results:
-    """The results of one run folder, computed once and read back afterwards."""
+    """The results of one run folder, computed once and read back afterwards.
 
-    def __init__(self, folder: str | Path) -> None:
+    Parameters
+    ----------
+    folder
+        Made with the first result.
+    file
+        Their file in it.
+    """
+
+    def __init__(self, folder: str | Path, *, file: str = FILE) -> None:
         self.folder = Path(folder)
-        self.file = self.folder / FILE
-        self.partial = self.folder / f"{FILE}.partial"
+        self.file = self.folder / file
+        self.partial = self.folder / f"{file}.partial"
         self._done = set(_readable(self.partial)) or set(_groups(self.file))
 
     def __contains__(self, name: str) -> bool:
@@ -32,6 +40,7 @@ class Results:
         """The result of that name: read if it is there, computed and kept if it is not."""
         if name not in self._done:
             dataset = compute()
+            self.folder.mkdir(parents=True, exist_ok=True)
             if self.file.is_file() and not self.partial.is_file():
                 shutil.copy(self.file, self.partial)  # a finished file is added to, never lost
             mode: Literal["a", "w"] = "a" if self.partial.is_file() else "w"
@@ -48,7 +57,7 @@ class Results:
         """Give the file its name; all results by name."""
         if self.partial.is_file():
             self.partial.replace(self.file)
-        return read(self.folder)
+        return {name: _load(self.file, name) for name in _groups(self.file)}
 
 
 def read(folder: str | Path) -> dict[str, xr.Dataset]:

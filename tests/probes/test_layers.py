@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurotrace.probes import language_id, language_pairs
-from neurotrace.probes.layers import _check_tokens, _divide
+from neurotrace.probes.token_splits import check_tokens, divide
 
 LANGUAGES = np.array(["deu_Latn", "eng_Latn", "rus_Cyrl"])
 
@@ -60,15 +60,15 @@ def test_permuted_null_is_measured_at_chance():
 def test_types_groups_and_sizes_of_train_and_test_are_as_promised():
     lang, types, groups = corpus(shares=(6, 1, 3))
     types[::50] = 7  # one word type that all languages use
-    tokens = _check_tokens(np.zeros((len(lang), 2)), lang, types, groups, 1)
+    tokens = check_tokens(np.zeros((len(lang), 2)), lang, types, groups, 1)
     for seed in range(5):
-        train, test = _divide(tokens, None, np.random.default_rng(seed))
+        train, test = divide(tokens, None, np.random.default_rng(seed))
         assert not set(types[train]) & set(types[test])
         assert not set(groups[train]) & set(groups[test])
         for rows in (train, test):
             assert len(set(rows)) == len(rows)
             assert len(set(np.unique(lang[rows], return_counts=True)[1])) == 1
-        train, _ = _divide(tokens, 10, np.random.default_rng(seed))
+        train, _ = divide(tokens, 10, np.random.default_rng(seed))
         assert len(train) == 30
 
 

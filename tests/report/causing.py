@@ -45,6 +45,7 @@ def interchange(
     found |= _spanned("ratio", ratio, 0.12, ("step",))
     found |= {"by_pair": (("step", "lang_a", "lang_b"), pairs), "chance": ("step", across[:, 1])}
     found["topics_positive"] = (dims, np.clip(0.5 + across, 0, 1))
+    found |= _spanned("excess", across - across[:, 1:2], 0.2, dims)
     names = {"arm": list(ARMS), "lang_a": list(langs), "lang_b": list(langs)}
     return xr.Dataset(found, coords | names, {"seed": 0})
 
@@ -87,14 +88,16 @@ def forcing(
         "chance": ("step", share[:, 0]),
     }
     names = {"arm": list(FORCED), "lang": list(langs)}
-    attrs = {"source": langs[0], "concepts": "concept 0, concept 1", "seeds": 50}
+    attrs = {"language": langs[0], "concepts": "concept 0, concept 1", "seeds": 50}
     return xr.Dataset(found, coords | names, attrs)
 
 
 def forcing_texts(langs: tuple[str, ...], step: int) -> xr.Dataset:
     rows = [(step, arm, "concept 0", f"mi ra {arm} do .", langs[0]) for arm in FORCED]
     names = ("step", "arm", "concept", "text", "lang")
-    columns = {name: ("example", np.array([row[i] for row in rows])) for i, name in enumerate(names)}
+    columns = {
+        name: ("example", np.array([row[i] for row in rows])) for i, name in enumerate(names)
+    }
     return xr.Dataset(columns).assign(chance=0.25)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import xarray as xr
-from report.invented import invented, minimal, provenance
+from report.invented import invented, minimal
+from report.origins import provenance
 
 from neurotrace import report
 

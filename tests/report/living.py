@@ -65,6 +65,7 @@ def counts(coords: dict, grown: np.ndarray, *, sharing: float) -> xr.Dataset:
     return xr.Dataset(
         {
             "value": ("step", np.round(null + 600 * sharing * grown)),
+            "neurons": ("step", np.round(0.9 * (null + 600 * sharing * grown))),
             "chance": ("step", null),
             "chance_low": ("step", 0.7 * null),
             "chance_high": ("step", 1.4 * null),
@@ -81,16 +82,16 @@ def cards(
     """Two sentences a language at three checkpoints for every neuron."""
     when = sorted({int(steps[0]), int(steps[len(steps) // 2]), int(steps[-1])})
     rows = [
-        (name, concept, step, lang, rank, text_in(lang), 1.5 - 0.4 * rank, int(rank == 0))
+        (name, concept, step, lang, rank, text_in(lang), 1.5 - 0.4 * rank, (1, 0, -1)[rank])
         for name, concept in zip(names, concepts, strict=True)
         for step in when
         for lang in langs
-        for rank in range(2)
+        for rank in range(3)
     ]
     columns = ("name", "of_concept", "step", "lang", "rank", "text", "activation", "positive")
     return xr.Dataset(
         {key: ("example", np.array([row[i] for row in rows])) for i, key in enumerate(columns)}
-    ).assign(chance=0.5)
+    )
 
 
 def text_in(lang: str) -> str:
@@ -135,5 +136,6 @@ def claims(steps: np.ndarray, *, sharing: float) -> xr.Dataset:
     values |= {"across_mean_change": sharing, "across_spread_change": 0.1 * sharing}
     ends = (("", 0.0), ("_low", -0.03), ("_high", 0.03))
     found = {name + end: value + add for name, value in values.items() for end, add in ends}
-    attrs = {"first": int(steps[0]), "last": int(steps[-1])}
+    attrs = {"first": int(steps[len(steps) // 2]), "last": int(steps[-1])}
+    attrs |= {"series_first": int(steps[0])}
     return xr.Dataset(found | {"chance": 0.0}, attrs=attrs)

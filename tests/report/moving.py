@@ -39,9 +39,11 @@ def onset(
     columns |= {"half": half[0], "half_low": 0.8 * half[0], "half_high": 1.3 * half[0]}
     columns |= {"level_step": 210.0, "level_step_low": 180.0, "level_step_high": 260.0}
     columns = {name: at if there and len(steps) > 2 else np.nan for name, at in columns.items()}
+    risen = bool(np.isfinite(columns["half"]))
     return xr.Dataset(
         columns
         | {
+            "outcome": "onset" if risen else "none",
             "value": ("step", value),
             "low": ("step", value - band),
             "high": ("step", value + band),

@@ -37,10 +37,9 @@ def columns(table):
     return [name for name, _ in table["columns"]]
 
 
-def test_the_section_stands_between_the_overlap_and_the_other_curves(default_page):
+def test_the_section_stands_after_the_curves_and_before_the_tables(default_page):
     at = [default_page.index(f'id="{name}"') for name in
-          ("excess_per_k", "overlap_per_layer", "overlap_by_strings", "confounds",
-           "expert_quality", "numbers")]  # fmt: skip
+          ("excess_per_k", "loss", "confounds", "overlap_by_strings", "numbers")]  # fmt: skip
     assert at == sorted(at)
     assert default_page.count("<h2>What else differs between languages</h2>") == 1
     assert default_page.count("<figure") == len(report.GALLERY) + 1  # none is shown twice

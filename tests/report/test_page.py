@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from neurotrace import report
+from neurotrace.report import tables
+from neurotrace.report.gallery import SECTIONS
 from neurotrace.report.page import ANALYSES
 
 EVIL = '<script>alert("x")</script>'
@@ -60,9 +62,20 @@ def test_every_text_is_escaped(default_like, origin):
         "checkpoints": [{"step": 0, "label": EVIL, "weight_hash": EVIL}],
         "notes": [EVIL],
     }
-    text = report.page(default_like | evil, origin | told)
+    cards, texts = default_like["cards"], default_like["forcing_texts"]
+    evil["cards"] = cards.assign(
+        {
+            n: ("example", np.array([EVIL] * cards.sizes["example"]))
+            for n in ("text", "lang", "name")
+        }
+    )
+    evil["forcing_texts"] = texts.assign(
+        text=("example", np.array([EVIL] * texts.sizes["example"]))
+    )
+    evil |= {name: default_like[name] for name in ("lives_counts", "forcing")}
+    text = report.page(evil, origin | told)
     assert "script" not in read(text).tags
-    assert text.count("&lt;script&gt;") >= 8
+    assert text.count("&lt;script&gt;") >= 20
     assert "日本語" in text
     assert "עברית" in text
 
@@ -71,7 +84,7 @@ def test_absent_analyses_are_named(single, origin):
     text = report.page(single, origin)
     for name, words in ANALYSES.items():
         assert (f"{words} ({name})" in text) == (name not in single)
-    assert text.count("<figure") == sum(plot.needs in single for plot in report.GALLERY)
+    assert text.count("<figure") == sum(plot.drawn(single) for plot in report.GALLERY)
 
 
 def test_a_run_of_nothing_still_has_a_page(origin):
@@ -97,8 +110,8 @@ def test_the_answer_comes_first(default_page, control_like, origin):
         assert 0 < body.index(words) < body.index("<svg")
 
 
-def test_neurons_are_named_by_layer_and_index(default_like, origin):
-    found = report.summary(default_like, origin)["neurons"]
+def test_neurons_are_named_by_layer_and_index(default_like):
+    found = tables.neurons(default_like)
     assert [block["name"] for block in found["concepts"]] == [f"concept {i}" for i in range(6)]
     table, row = default_like["top_neurons"], found["concepts"][0]["rows"][0]
     assert row["neuron"] == f"L{int(table['layer'][0])}.N{int(table['neuron'][0])}"
@@ -117,16 +130,17 @@ def test_numbers_stand_with_their_intervals_and_empty_columns_are_left_out(singl
     assert found["rows"][0][names.index("pairs")]["text"] == "6 of 6"
 
 
-def test_checkpoints_are_told_by_their_weights(default_like, origin):
-    found = report.summary(default_like, origin)["checkpoints"]
+def test_checkpoints_are_told_by_their_weights(origin):
+    found = tables.checkpoints(origin["checkpoints"])
     assert found["columns"] == ["checkpoint", "step", "tokens", "weights"]
     assert found["rows"][-1]["weights"] == f"{1500:064x}"[:12]
 
 
-def test_the_file_is_whole_or_absent(tmp_path, default_like, default_page, origin):
-    file = report.write(tmp_path, default_like, origin)
+def test_the_file_is_whole_or_absent(tmp_path, default_like, origin):
+    few = {name: default_like[name] for name in ("loss", "claims")}
+    file = report.write(tmp_path, few, origin)
     assert file == tmp_path / "report.html"
-    assert file.read_text(encoding="utf-8") == default_page
+    assert file.read_text(encoding="utf-8") == report.page(few, origin)
     file.unlink()
     broken = {"loss": default_like["loss"].drop_vars("chance")}
     with pytest.raises(ValueError, match="chance"):
@@ -140,3 +154,34 @@ def test_many_languages_and_layers_fit(made, origin):
     text = report.page({name: results[name] for name in ("language_id", "loss")}, origin)
     assert ">layer 23<" in text
     assert ">l11_Latn<" in text
+
+
+def test_figures_stand_in_sections_named_in_the_contents(default_page):
+    at = [default_page.index(f'<section id="{anchor}">') for anchor in SECTIONS]
+    assert at == sorted(at)
+    contents = default_page[default_page.index("<nav>") : default_page.index("</nav>")]
+    for anchor, name in SECTIONS.items():
+        assert f'<a href="#{anchor}">{name}</a>' in contents
+    empty = report.page({}, {})
+    assert not [anchor for anchor in SECTIONS if f'<section id="{anchor}">' in empty]
+
+
+def test_the_first_paragraph_stands_between_the_answer_and_the_figures(default_page):
+    body = default_page.partition("<main>")[2]
+    places = [body.index(words) for words in
+              ("Shared neurons are found", "Four shapes have been published",
+               "Use across languages.", 'class="tiles"', "<nav>", "<svg")]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_use_stands_in_the_headline_numbers_with_its_interval(default_like):
+    found = tables.numbers(default_like)
+    at = [name for name, _ in found["columns"]].index("use")
+    assert found["rows"][-1][at] == {"text": "0.780", "beside": "[0.660, 0.900]"}
+    assert found["rows"][0][at]["text"] == ""  # no effect within, no ratio
+
+
+def test_forced_texts_are_shown_with_their_arm(default_like):
+    table = tables.forced(default_like)
+    assert [row[1]["text"] for row in table["rows"]][1] == "experts"
+    assert tables.forced({}) is None

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -29,25 +28,14 @@ def test_a_plot_names_the_result_it_lacks(plot):
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-def test_a_figure_of_the_same_results_has_the_same_bytes(plot, default_like):
+def test_a_figure_of_the_same_results_has_the_same_bytes_and_changes_nothing(plot, default_like):
+    before = {name: dataset.copy(deep=True) for name, dataset in default_like.items()}
     first, second = (report.svg(plot.draw(default_like), salt=plot.name) for _ in range(2))
     assert first == second
     assert "<metadata" not in first
-
-
-@pytest.mark.parametrize("plot", PLOTS)
-def test_a_plot_changes_nothing_it_is_given(plot, default_like):
-    before = {name: dataset.copy(deep=True) for name, dataset in default_like.items()}
-    plot.draw(default_like)
+    assert "data:" not in first  # no picture within the picture
     for name, dataset in default_like.items():
         assert dataset.identical(before[name])
-
-
-@pytest.mark.parametrize("steps", [(0,), (512,), (0, 143_000), (1000, 1100, 1200)])
-def test_every_figure_bears_series_of_any_length(steps, made):
-    results = made(steps=steps, n_layers=1)
-    for plot in report.GALLERY:
-        ET.fromstring(report.svg(plot.draw(results)))  # well-formed
 
 
 def test_step_zero_stands_at_half_of_the_first_positive_step(made):

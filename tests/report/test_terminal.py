@@ -12,7 +12,7 @@ def printed(results, width, **options):
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120, 160])
 def test_no_cell_is_cut(width, default_like):
     text = printed(default_like, width)
     assert max(len(line) for line in text.splitlines()) <= width
@@ -43,3 +43,21 @@ def test_one_checkpoint_and_absent_analyses_are_borne(single):
     assert "own AP" in text
     assert "loss" not in text
     printed({}, 80)
+
+
+def test_every_question_has_an_aligned_line_with_its_chance(default_like):
+    lines = printed(default_like, 120).splitlines()
+    names = ("onset", "use", "silenced", "lives", "compression", "language ID", "forced")
+    found = [next(line for line in lines if line.startswith(f"{name} ")) for name in names]
+    assert {line[:13].rstrip() for line in found} == set(names)
+    assert all(line[13] != " " for line in found)
+    assert "half at 180 [144, 234]" in found[0]
+    assert "across / within 0.78 [0.66, 0.90]" in found[1]
+    assert "chance 24 [17, 34]" in found[3]
+    assert "no evidence of sharing" in found[5]
+
+
+def test_a_control_has_no_onset_in_the_terminal(control_like):
+    assert "corrected overlap is never seen to leave its null" in " ".join(
+        printed(control_like, 120).split()
+    )

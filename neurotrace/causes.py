@@ -1,0 +1,124 @@
+"""The experiments on the model as results of a run, joined over its checkpoints."""
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from neurotrace import trajectories
+from neurotrace.bench import Bench
+from neurotrace.road import Road
+from neurotrace.store import ActivationStore
+from neurotrace.visits import Visits
+
+Task = tuple[str, Callable[[], xr.Dataset]]
+Get = Callable[[str], xr.Dataset]
+
+
+def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
+    """Names of the experiments' results and what computes each, in order.
+
+    Experiments that cannot be done are left out, with a warning that says why.
+
+    Parameters
+    ----------
+    get
+        Reads an earlier result of the run by name.
+    """
+    bench = Bench(road, store)
+    visits = Visits(bench)
+    made: list[Task] = []
+    if "interchange" in bench.possible:
+        made += _interchange(visits, get)
+    if "ablation" in bench.possible:
+        made.append(("ablation", lambda: _ablation(visits)))
+    if "forcing" in bench.possible:
+        forced = cache(lambda: _forcing(visits))
+        made += [("forcing", lambda: forced()[0]), ("forcing_texts", lambda: forced()[1])]
+    return made
+
+
+def _interchange(visits: Visits, get: Get) -> list[Task]:
+    analyses, langs = visits.bench.config.analyses, visits.bench.store.languages
+    used = cache(lambda: _used(visits))
+    made: list[Task] = [
+        ("interchange", lambda: used()[0]),
+        ("interchange_draws", lambda: used()[1]),
+        ("interchange_doses", lambda: _doses(visits)),
+    ]
+    if "onset" in analyses:
+        made.append(("onset_use", lambda: _onset_of_use(get("interchange_draws"))))
+        if "overlap" in analyses and len(langs) > 1:
+            made.append(("lag_use_overlap", lambda: _lag(get("interchange_draws"), get("overlap"))))
+    return made
+
+
+def _used(visits: Visits) -> tuple[xr.Dataset, xr.Dataset]:
+    from neurotrace import causal
+
+    found = visits.found("interchange")
+    effects = xr.concat(list(found.values()), dim="step", combine_attrs="drop_conflicts")
+    effects = _placed(effects, visits.bench.store, list(found))
+    used = causal.summarize_interchange(effects, seed=visits.bench.config.seed)
+    left = effects.attrs.get("left_out")
+    if left:
+        warnings.warn(f"interchange leaves out {left}", stacklevel=2)
+    return used
+
+
+def _doses(visits: Visits) -> xr.Dataset:
+    (at, found), *_ = visits.found("doses").items()
+    return found.assign_attrs(step=int(visits.bench.store.steps[at]))
+
+
+def _ablation(visits: Visits) -> xr.Dataset:
+    from neurotrace import causal
+
+    found = visits.found("ablation")
+    return _placed(causal.summarize_ablation(found), visits.bench.store, list(found))
+
+
+def _forcing(visits: Visits) -> tuple[xr.Dataset, xr.Dataset]:
+    from neurotrace import causal
+
+    bench = visits.bench
+    sources = bench.languages if bench.full else [bench.source_language]
+    by_source = [visits.found(f"forcing_{lang}") for lang in sources]
+    places = list(by_source[0])
+    found = {at: [of[at] for of in by_source] for at in places}
+    outcomes, texts = causal.summarize_forcing(
+        found if bench.full else {at: several[0] for at, several in found.items()}
+    )
+    texts["step"] = texts["step"].copy(data=np.array(bench.store.steps)[texts["step"].values])
+    return _placed(outcomes, bench.store, places), texts
+
+
+def _placed(result: xr.Dataset, store: ActivationStore, places: list[int]) -> xr.Dataset:
+    """Steps, stages and tokens of some checkpoints, in place of their positions."""
+    table = store.checkpoints.iloc[places]
+    result = result.assign_coords(
+        step=pd.Index(table["step"].to_numpy(), name="step"),
+        stage=("step", table["stage"].to_numpy()),
+    )
+    if store.checkpoints["tokens"].notna().all():
+        result = result.assign_coords(tokens=("step", table["tokens"].to_numpy(dtype=float)))
+    return result
+
+
+def _onset_of_use(draws: xr.Dataset) -> xr.Dataset:
+    """Onset of the ratio across / within, beside that of norm-matched random neurons.
+
+    Where nothing is written within a language either, no share of it is used elsewhere: 0.
+    """
+    ratio = draws["ratio"].fillna(0)
+    null = (draws["chance"] * draws["ratio"] / draws["across"]).fillna(0)
+    return trajectories.onset(ratio, null).assign_attrs(curve="interchange ratio")
+
+
+def _lag(draws: xr.Dataset, overlap: xr.Dataset) -> xr.Dataset:
+    at_k = trajectories.main_overlap(overlap)
+    corrected = trajectories.node_bootstrap(at_k)["corrected"]
+    return trajectories.lag(draws["ratio"].fillna(0), corrected.fillna(0))

@@ -1,0 +1,184 @@
+"""What interventions did, in words: interchange, ablation, and controls that are loud."""
+
+from collections.abc import Iterator
+from math import isfinite
+
+import numpy as np
+import xarray as xr
+
+from neurotrace.report import arms
+from neurotrace.report.claim import claimed_meaning
+from neurotrace.report.reading import (
+    Results,
+    Said,
+    curve,
+    demand,
+    headline,
+    number,
+    step_names,
+    with_interval,
+)
+from neurotrace.report.when_words import lag
+
+NECESSARY = "Alignment is necessary for transfer, not sufficient."
+EFFECTS = {
+    "interchange": ("across", "interchange"),
+    "forcing": ("topic_log_odds", "forced generation"),
+}
+
+
+def use(results: Results) -> Iterator[Said]:
+    """Whether what was learned in one language acts in another, beside overlap and the lag.
+
+    Raises
+    ------
+    ValueError
+        Where ``interchange`` has no ``chance``.
+    """
+    if "interchange" not in results:
+        return
+    found = demand(results, "interchange")
+    experts = arms.pick(found, "experts")
+    if experts is None:
+        return
+    acts, against = acting(found)
+    meaning, names = claimed_meaning(results), step_names(found)
+    random = arms.said(found, "random_matched", "across")
+    verdict = (
+        f"A {meaning}'s experts act across languages" if acts
+        else f"That a {meaning}'s experts act across languages is not shown"
+    )  # fmt: skip
+    text = (
+        f"{verdict}: at {names[-1]}, written into another language's sentence, their values raise "
+        f"the {meaning}'s words there by {arms.said(found, 'experts', 'across')} nats beyond other "
+        f"words{f', norm-matched random neurons {random}' if random else ''} (none is 0). "
+        f"{_ratio(found, results)}."
+    )
+    text += f" {against}" if against else ""
+    text += _already(found, names)
+    text += f" {lag(results)}" if lag(results) else ""
+    together = " ".join((text, NECESSARY if "summary" in results or "retrieval" in results else ""))
+    yield Said("Use across languages", together.strip(), "found" if acts else "not_found")
+
+
+def acting(found: xr.Dataset) -> tuple[bool, str]:
+    """Do experts act beyond nothing and beyond every silent control, and what speaks against it?"""
+    experts = arms.pick(found, "experts")
+    if experts is None:
+        return False, ""
+    low, beyond = (curve(experts, name)[-1] for name in ("across_low", "excess_low"))
+    loud = [f"{arms.named(arm)} {text}" for arm, text in loud_arms(found, "across", -1)]
+    against = f"A control that should be silent is loud: {', '.join(loud)}." if loud else ""
+    highs = [
+        curve(one, "across_high")[-1]
+        for arm in arms.SILENT
+        if (one := arms.pick(found, arm)) is not None
+    ]
+    if isfinite(beyond):  # beyond norm-matched random neurons, draw by draw
+        return bool(low > 0 and beyond > 0), against
+    rivals = [high for high in highs if isfinite(high)]
+    return bool(low > 0 and all(low > high for high in rivals)), against
+
+
+def loud_arms(found: xr.Dataset, name: str, at: int) -> list[tuple[str, str]]:
+    """Silent arms whose whole interval lies above zero at a checkpoint, with their values."""
+    return [
+        (arm, with_interval(one, name, at, 2))
+        for arm in arms.SILENT
+        if (one := arms.pick(found, arm)) is not None and curve(one, f"{name}_low")[at] > 0
+    ]
+
+
+def _ratio(found: xr.Dataset, results: Results) -> str:
+    value = curve(found, "ratio")[-1]
+    if not isfinite(value):
+        return "The ratio to the effect within a language is undefined"
+    text = (
+        f"Within a language they do by {arms.said(found, 'experts', 'within')}: a ratio of "
+        f"{with_interval(found, 'ratio', -1, 2)} (0 is none, 1 fully shared)"
+    )
+    if "summary" in results:
+        overlap = with_interval(headline(results), "corrected", -1)
+        text += f", beside a corrected overlap of {overlap} (chance 0)"
+    rotated = arms.said(found, "rotated", "across")
+    return text + (f". Rotated units give {rotated} nats across" if rotated else "")
+
+
+def _already(found: xr.Dataset, names: list[str]) -> str:
+    """What the first checkpoint gives, where an effect would be no effect of training."""
+    one = arms.pick(found, "experts")
+    if one is None or len(names) < 2:
+        return ""
+    value = f"{with_interval(one, 'across', 0, 2)} nats (none is 0)"
+    if curve(one, "across_low")[0] > 0:
+        return f" It acts already at {names[0]}, with {value}: that is no effect of training."
+    return f" At {names[0]} it was {value}."
+
+
+def silenced(results: Results) -> Iterator[Said]:
+    """What is lost without shared and language-specific neurons, beside as many random ones.
+
+    Raises
+    ------
+    ValueError
+        Where ``ablation`` has no ``chance``.
+    """
+    if "ablation" not in results:
+        return
+    found = demand(results, "ablation")
+    said, more = [], False
+    for arm, control in (("shared", "random_shared"), ("language", "random_language")):
+        one, random = arms.pick(found, arm), arms.pick(found, control)
+        if one is None or not isfinite(curve(one, "value")[-1]):
+            continue
+        n = curve(one, "neurons")[-1]
+        beside = "" if random is None else (
+            f", as many random ones {with_interval(random, 'value', -1)}")  # fmt: skip
+        many = f"{n:,.0f} " if isfinite(n) else ""
+        said.append(f"{many}{arms.named(arm)} {with_interval(one, 'value', -1)}{beside}")
+        if random is not None:
+            more |= bool(curve(one, "value_low")[-1] > curve(random, "value_high")[-1])
+    if said:
+        verdict = "costs more than silencing random ones" if more else (
+            "is not shown to cost more than silencing random ones")  # fmt: skip
+        text = (
+            f"At {step_names(found)[-1]} silencing neurons {verdict} (change in loss, nats a "
+            f"token; none is 0): {'; '.join(said)}."
+        )
+        yield Said("Silencing them", text, "found" if more else "not_found")
+
+
+def loud_causes(results: Results) -> Iterator[str]:
+    """Warnings: controls of interventions that act, and counts under deranged labels."""
+    for name, (variable, words) in EFFECTS.items():
+        if name not in results:
+            continue
+        found = results[name]
+        for at in range(found.sizes.get("step", 1))[::-1]:
+            loud = loud_arms(found, variable, at)
+            if loud:
+                said = ", ".join(f"{arms.named(arm)} {text}" for arm, text in loud)
+                yield (
+                    f"In {words} a control that should be silent acts at "
+                    f"{step_names(found)[at]}: {said} (none is 0). What exceeds it may be the "
+                    "experts'; the rest is not."
+                )
+                break
+    yield from _deranged(results)
+
+
+def _deranged(results: Results) -> Iterator[str]:
+    for name, words in (("lives_counts", "neurons that serve several languages"),
+                        ("compression", "compression")):  # fmt: skip
+        found = results.get(name)
+        if found is None or "deranged" not in found:
+            continue
+        value, high = curve(found, "deranged"), curve(found, "chance_high")
+        at = int(np.argmax(np.where(np.isfinite(value - high), value - high, -np.inf)))
+        if value[at] > high[at] and value[at] > 0:
+            digits = 0 if name == "lives_counts" else 3
+            yield (
+                f"Deranged labels, which must find nothing, give {number(value[at], digits)} at "
+                f"{step_names(found)[at]} for {words}, above what coincidence allows "
+                f"({number(high[at], digits)})."
+            )

@@ -1,0 +1,305 @@
+"""When does a curve leave its null, and when is it half way to where it ends?
+
+Two numbers, because they answer different questions. The first step at which a rise can be *seen*
+depends on how many concepts, languages and sentences there were to see it with; the step of half
+the final excess does not, and is what layers, concepts or models are compared by.
+"""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace import axes
+from neurotrace.trajectories.bands import confidence_band, null_envelope
+
+Floats = NDArray[np.float64]
+
+RISING = 0.05  # a last change beyond this share of the whole range is still going on
+STEEP = 2 / 3  # of the final excess between two checkpoints: where between them, none can say
+CHUNK = 4_000_000  # numbers of one pass of the monotone fit
+
+
+def onset(
+    curve: xr.DataArray,
+    null: xr.DataArray,
+    *,
+    run: int = 2,
+    alpha: float = 0.05,
+    level: float | None = None,
+    chance: float = 0.0,
+) -> xr.Dataset:
+    """Onset of a curve over training: first seen, half reached, level passed.
+
+    ``detect``: the first step from which, at ``run`` consecutive checkpoints, the band of the curve
+    leaves out the mean of the null and the envelope of the null leaves out the curve. Band and
+    envelope hold for all steps, layers and whatever else the curve has at once, so that onsets of
+    many layers are corrected together.
+    ``half``: the step at which a monotone fit of ``curve − mean null`` passes one half of its last
+    value, interpolated on log steps (step 0 stands at half the first positive step).
+    *Eats* replicate, step → *leaves* the rest; curves and bands keep their step.
+
+    Parameters
+    ----------
+    curve
+        ``(replicate, step, …)``: replicate 0 is the estimate, the others are its bootstrap draws.
+        NaN, where the curve is undefined, is not above anything and ends a run.
+    null
+        The same axes, every replicate a draw of one whole series under the null; or a single
+        replicate, any axes: a constant.
+    run
+        Consecutive checkpoints. A rise seen only at the last ones, fewer than ``run``, is
+        ``unconfirmed`` and has no onset: a single checkpoint may be a fault of its data.
+    alpha
+        Share of series without any onset in which one is found somewhere; one minus the coverage
+        of the intervals.
+    level
+        Also the step at which the monotone fit of the curve itself passes this value.
+    chance
+        What is carried along as the result's ``chance``; 0 is right for corrected overlap.
+
+    Returns
+    -------
+    ``detect``, ``half`` with ``half_low``, ``half_high`` (steps, NaN where there is no onset) and
+    ``half_draws`` (replicate, …); ``level_step``, ``level_step_low``, ``level_step_high``, whose
+    high end is NaN where it lies beyond the last checkpoint; ``detect_tokens``, ``half_tokens``
+    where ``tokens`` stands beside the steps; ``value``, ``low``, ``high``, ``null_mean``,
+    ``null_high`` (step, …); ``still_rising`` (0 or 1: the half of such a curve is an early one);
+    ``censored`` (1: above the null at its first defined checkpoint already, so that ``detect`` is
+    an upper bound); and ``outcome``:
+
+    - ``onset``: it rose, and the larger part of the rise was seen;
+    - ``present``: above the null, but no rise was shown, or half of the final excess was there at
+      the first defined checkpoint: what grew is the power to see it;
+    - ``unconfirmed``: above the null at the last checkpoints, fewer than ``run``;
+    - ``none``: not above the null.
+
+    Raises
+    ------
+    ValueError
+        For axes that are not the house's, a null of other axes or steps, steps that do not grow
+        (stages that count from the start again), ``run`` below 1, or too few draws.
+
+    Notes
+    -----
+    Each of the two conditions keeps ``alpha`` where its own noise is all there is: the sampling of
+    concepts and languages, the assignment of labels. Two bands that do not touch would count the
+    noise twice: four standard errors were then seen in 13 % of series, here in 88 %.
+
+    A rise is shown where the band of the excess minus that at its first defined checkpoint is
+    above 0 at ``detect`` or later. A curve without draws has no such band; its ``detect`` then
+    rests on the null alone, and there are no intervals. Intervals of ``half`` and ``level_step``
+    are each for its own curve, and at least as wide as the distance of two checkpoints where two
+    thirds of the final excess fall between those: no interpolation knows where. Of 16 resampled
+    concepts they held the planted step in 91 to 93 % of series, of 8 in 87 to 89 %.
+    """
+    _check(curve, null, run)
+    curve = curve.transpose("replicate", "step", ...)
+    found = _lines(curve, null, alpha)
+    seen, start = _from(found["above"].values, run), _first_defined(found["value"].values)
+    cell = found["value"].isel(step=0, drop=True)
+    outcome = _outcome(curve, found, seen, start, alpha)
+    happened = outcome == "onset"
+    steps = curve["step"].values.astype(float)
+    detected = np.where(happened, steps[np.minimum(seen, len(steps) - 1)], np.nan)
+    result = found.drop_vars("above").assign(chance=xr.DataArray(chance))
+    result["detect"] = cell.copy(data=detected)
+    result["outcome"] = cell.copy(data=outcome)
+    result["censored"] = cell.copy(data=(happened & (seen == start)).astype(np.int8))
+    result["still_rising"] = cell.copy(data=_still_rising(found["value"].values))
+    asked: list[tuple[str, xr.DataArray, float | None]] = [
+        ("half", curve - found["null_mean"], None)
+    ]
+    asked += [("level_step", curve, level)] if level is not None else []
+    for name, curves, target in asked:
+        draws, *ends = _passed(curves.values, happened, target, _positions(steps), alpha)
+        for suffix, values in zip(("", "_low", "_high"), (draws[0], *ends), strict=True):
+            finite = np.where(np.isfinite(values), values, np.nan)
+            result[name + suffix] = cell.copy(data=finite)
+        if target is None:
+            finite = np.where(np.isfinite(draws), draws, np.nan)
+            result[f"{name}_draws"] = (("replicate", *cell.dims), finite)
+    for name in ("detect", "half") if "tokens" in curve.coords else ():
+        at = np.interp(result[name].values, steps, curve["tokens"].values)
+        result[f"{name}_tokens"] = cell.copy(data=at)
+    rising = int(result["still_rising"].values.max(initial=0))
+    result.attrs = {"run": run, "alpha": alpha, "level": np.nan if level is None else level}
+    result.attrs |= {"still_rising": rising, "curve": str(curve.name or "")}
+    return result
+
+
+def monotone(values: Floats) -> Floats:
+    """Nearest never-falling curve along axis 0, by least squares; NaN is left out and stays.
+
+    ``fit[i] = max over a ≤ i of min over b ≥ i of mean(values[a … b])`` (Barlow et al. 1972): as
+    pool-adjacent-violators gives it, for many curves at once.
+
+    >>> monotone(np.array([0.0, 2.0, 1.0, 3.0])).tolist()
+    [0.0, 1.5, 1.5, 3.0]
+    """
+    n = len(values)
+    flat = values.reshape(n, -1)
+    size = max(1, CHUNK // n**2)
+    parts = [_pooled(flat[:, at : at + size]) for at in range(0, flat.shape[1], size)]
+    return np.concatenate([np.empty((n, 0)), *parts], axis=1).reshape(values.shape)
+
+
+def _pooled(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    zero = np.zeros((1, values.shape[1]))
+    total = np.concatenate([zero, np.cumsum(np.where(known, values, 0.0), 0)])
+    count = np.concatenate([zero, np.cumsum(known, 0)])
+    best = np.full(values.shape, -np.inf)
+    for a in range(len(values)):
+        n = count[a + 1 :] - count[a]
+        means = np.where(n > 0, (total[a + 1 :] - total[a]) / np.maximum(n, 1), np.inf)
+        lowest = np.minimum.accumulate(means[::-1], 0)[::-1]
+        # A window that starts or ends on an undefined value is that of its defined neighbours.
+        best[a:] = np.maximum(best[a:], np.where(known[a], lowest, -np.inf))
+    return np.where(known, best, np.nan)
+
+
+def _check(curve: xr.DataArray, null: xr.DataArray, run: int) -> None:
+    axes.check(curve, "replicate", "step")
+    axes.check(null, "replicate")
+    if run < 1:
+        raise ValueError(f"got run={run}; expected at least 1 checkpoint")
+    steps = curve["step"].values
+    if (np.diff(steps) <= 0).any():
+        raise ValueError(
+            f"got steps {', '.join(str(s) for s in steps[:8])} …, which do not grow; expected one "
+            "stage of training: take it with curve.isel(step=curve['stage'] == 0)"
+        )
+    if null.sizes["replicate"] == 1:
+        return
+    if set(null.dims) != set(curve.dims):
+        raise ValueError(f"got a null over {null.dims}; expected the curve's axes {curve.dims}")
+    for dim in set(curve.dims) - {"replicate"}:
+        if not np.array_equal(null[dim].values, curve[dim].values):
+            raise ValueError(f"got a null at other values of {dim!r}; expected those of the curve")
+
+
+def _positions(steps: NDArray) -> Floats:
+    """Steps on a log2 axis; step 0 stands at half the first positive one."""
+    positive = steps[steps > 0]
+    if len(positive) < len(steps) - 1 or not len(positive):
+        raise ValueError(f"got steps {steps.tolist()}; expected 0 at most once, and some above it")
+    return np.log2(np.where(steps > 0, steps, positive[0] / 2))
+
+
+def _from(above: NDArray[np.bool_], run: int) -> NDArray[np.intp]:
+    """First checkpoint of the first run of ``run`` above; the number of checkpoints where none."""
+    n = len(above)
+    starts = np.zeros_like(above)
+    for at in range(n - run + 1):
+        starts[at] = above[at : at + run].all(0)
+    return np.where(starts.any(0), starts.argmax(0), n)
+
+
+def _first_defined(values: Floats) -> NDArray[np.intp]:
+    return np.isfinite(values).argmax(0)
+
+
+def _last(values: Floats) -> Floats:
+    """Last defined value along axis 0, NaN where there is none."""
+    at = len(values) - 1 - np.isfinite(values)[::-1].argmax(0)
+    return np.take_along_axis(values, at[None], 0)[0]
+
+
+def _lines(curve: xr.DataArray, null: xr.DataArray, alpha: float) -> xr.Dataset:
+    """Band of the curve, mean and envelope of its null, and where the two are apart."""
+    band, envelope = confidence_band(curve, alpha=alpha), null_envelope(null, alpha=alpha)
+    value = band["value"]
+    for name, line in (("null_mean", envelope["mean"]), ("null_high", envelope["high"])):
+        band[name] = line.broadcast_like(value).transpose(*value.dims)
+    clear, beyond = band["low"] > band["null_mean"], value > band["null_high"]
+    return band.assign(above=clear & beyond)
+
+
+def _outcome(
+    curve: xr.DataArray, found: xr.Dataset, seen: NDArray, start: NDArray, alpha: float
+) -> NDArray[np.str_]:
+    """What became of each series: onset, present, unconfirmed, none."""
+    above = found["above"].values
+    fitted = monotone((found["value"] - found["null_mean"]).values)
+    most = np.take_along_axis(fitted, start[None], 0)[0] < _last(fitted) / 2
+    if curve.sizes["replicate"] == 1:
+        risen = ~np.take_along_axis(above, start[None], 0)[0]
+    else:
+        risen = _rises(curve - found["null_mean"], start, seen, alpha)
+    anywhere = seen < len(above)
+    states = [anywhere & risen & most, anywhere, above[-1]]
+    return np.select(states, ["onset", "present", "unconfirmed"], "none")
+
+
+def _rises(
+    excess: xr.DataArray, start: NDArray[np.intp], seen: NDArray[np.intp], alpha: float
+) -> NDArray[np.bool_]:
+    """Is the curve, from where it was seen on, above its own first defined checkpoint?"""
+    at = np.broadcast_to(start, (excess.sizes["replicate"], 1, *start.shape))
+    change = excess - np.take_along_axis(excess.values, at, 1)
+    higher = (confidence_band(change, alpha=alpha)["low"] > 0).values
+    order = np.arange(len(higher)).reshape(-1, *[1] * start.ndim)
+    return np.asarray((higher & (order >= seen)).any(0))
+
+
+def _still_rising(values: Floats) -> NDArray[np.int8]:
+    """1 where the last change is more than a twentieth of the range, 0 elsewhere."""
+    found = np.zeros(values.shape[1:], np.int8)
+    for cell in np.ndindex(found.shape):
+        known = values[(slice(None), *cell)]
+        known = known[np.isfinite(known)]
+        if len(known) > 2:
+            found[cell] = known[-1] - known[-2] > RISING * np.ptp(known)
+    return found
+
+
+def _passed(
+    curves: Floats, where: NDArray[np.bool_], level: float | None, places: Floats, alpha: float
+) -> tuple[Floats, Floats, Floats]:
+    """Steps ``(replicate, …)`` at which monotone fits pass a level or half of their end, and ends.
+
+    NaN where nothing happened; inf where a level is never passed.
+    """
+    # (replicate, step, onset) → (step, replicate · onset): only where something happened.
+    picked = curves[:, :, where].swapaxes(0, 1)
+    fitted = monotone(picked.reshape(len(places), -1))
+    end = _last(fitted)
+    targets = np.where(end > 0, end / 2, np.nan) if level is None else np.full_like(end, level)
+    at = _crossing(fitted, targets, places)
+    draws, early, late = (np.full((len(curves), *where.shape), np.nan) for _ in range(3))
+    draws[:, where], early[:, where], late[:, where] = (x.reshape(len(draws), -1) for x in at)
+    # A draw without any excess says nothing of where half of it is: it may be at either end.
+    early, late = np.where(np.isnan(early), -np.inf, early), np.where(np.isnan(late), np.inf, late)
+    return draws, _quantile(early[1:], alpha / 2), _quantile(late[1:], 1 - alpha / 2)
+
+
+def _crossing(fitted: Floats, targets: Floats, places: Floats) -> tuple[Floats, Floats, Floats]:
+    """Steps ``(curve,)`` at which ``(step, curve)`` reach their targets; inf where never.
+
+    With the earliest and the latest step it may be: the checkpoints around it, where most of the
+    rise falls between those two. A curve that starts above its target has its first defined step.
+    """
+    reached = fitted >= targets
+    at = reached.argmax(0)
+    order = np.where(np.isfinite(fitted), np.arange(len(fitted))[:, None], -1)
+    before = np.concatenate([np.full((1, fitted.shape[1]), -1), np.maximum.accumulate(order)[:-1]])
+    columns = np.arange(fitted.shape[1])
+    left = before[at, columns]
+    left = np.where(left < 0, at, left)
+    low, high = fitted[left, columns], fitted[at, columns]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(high > low, (targets - low) / (high - low), 1.0)
+    place = places[left] + share * (places[at] - places[left])
+    steep = high - low > STEEP * _last(fitted)
+    never = np.where(np.isnan(targets), np.nan, np.inf)
+    ends = (place, np.where(steep, places[left], place), np.where(steep, places[at], place))
+    found, early, late = (np.where(reached.any(0), 2.0**end, never) for end in ends)
+    return found, early, late
+
+
+def _quantile(draws: Floats, share: float) -> Floats:
+    """Quantile over axis 0, rounded outwards; inf is later than all."""
+    if not len(draws):
+        return np.full(draws.shape[1:], np.nan)
+    outwards = np.floor if share < 0.5 else np.ceil
+    return np.sort(draws, axis=0)[int(outwards(share * (len(draws) - 1)))]

@@ -1,0 +1,158 @@
+"""What a trace computes of overlap: the curves, their nulls, their intervals and their onsets."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
+import xarray as xr
+
+from neurotrace import probes
+from neurotrace.store import ActivationStore
+from neurotrace.trajectories.changes import change_points
+from neurotrace.trajectories.expertise import own_draws
+from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
+from neurotrace.trajectories.onset import onset
+from neurotrace.trajectories.overlap import expert_overlap, expert_overlaps
+
+Task = tuple[str, Callable[[], xr.Dataset]]
+Get = Callable[[str], xr.Dataset]
+NULL_SPLITS = 4  # a null's mean over concepts and pairs needs fewer splits than an estimate
+LEVEL = 0.15  # corrected overlap whose step is compared where a half would flatter a rising curve
+
+
+def expert_sizes(top: float, n_neurons: int) -> list[int]:
+    """The headline size of an expert set and about a tenth and ten times of it: a claim that
+    changes its sign between them is none."""
+    k = probes.n_experts(top, n_neurons)
+    return sorted({max(1, k // 10), k, max(k, min(10 * k, n_neurons // 4))})
+
+
+def main_overlap(overlap: xr.Dataset) -> xr.Dataset:
+    """An overlap at the headline size of its expert sets."""
+    if "k" not in overlap.dims:
+        return overlap
+    sizes = overlap["k"].values.tolist()
+    return overlap.isel(k=sizes.index(int(overlap.attrs["main_k"])), drop=True)
+
+
+def overlap_tasks(
+    store: ActivationStore,
+    get: Get,
+    *,
+    path: str,
+    rotated: Sequence[str],
+    score: str,
+    top: float,
+    n_splits: int,
+    seed: int,
+) -> list[Task]:
+    """Overlap of the neurons and of everything it is held against, each with its summary."""
+    n_neurons = sum(store.width(path))
+    k = probes.n_experts(top, n_neurons)
+    overlap = partial(expert_overlap, n_splits=n_splits, score=score, seed=seed)
+    null = partial(overlap, store, path=path, top=k, n_splits=NULL_SPLITS)
+    both = cache(
+        lambda: expert_overlaps(
+            store,
+            path=path,
+            top=expert_sizes(top, n_neurons),
+            layer_top=k / n_neurons,  # within a layer the same share, not the same number
+            n_splits=n_splits,
+            score=score,
+            seed=seed,
+        )
+    )
+    made: dict[str, Callable[[], xr.Dataset]] = {
+        "": lambda: both()[0].assign_attrs(main_k=k),
+        "_layers": lambda: both()[1],
+        "_deranged": partial(null, null="deranged"),
+    }
+    if len(store.concepts) > 1:  # a single pseudo-concept would be every sentence
+        made["_pseudo"] = partial(null, null="pseudo")
+    if rotated:
+        made["_rotated"] = lambda: _mean_of([overlap(store, path=p, top=k) for p in rotated])
+    if store.twin is not None:
+        made["_twin"] = partial(overlap, store.twin, path=path, top=k)
+    tasks = [
+        task
+        for suffix, compute in made.items()
+        for task in (
+            (f"overlap{suffix}", compute),
+            (f"summary{suffix}", lambda s=suffix: summarize(get(f"overlap{s}"), seed=seed)),
+        )
+    ]
+    if rotated:
+        tasks.append(("basis", lambda: _basis(get("overlap"), get("overlap_rotated"), seed)))
+    return tasks
+
+
+def onset_tasks(
+    store: ActivationStore, get: Get, *, analyses: Sequence[str], seed: int
+) -> list[Task]:
+    """When the curves that were computed leave their nulls."""
+    made: list[Task] = []
+    if "overlap" in analyses and len(store.languages) > 1:
+        corrected = cache(lambda: _corrected(main_overlap(get("overlap")), seed))
+        made += [
+            ("onset_overlap", lambda: onset(*corrected(), level=LEVEL)
+             .assign_attrs(curve="corrected overlap", level=LEVEL)),
+            ("onset_layers", lambda: onset(*_corrected(get("overlap_layers"), seed))
+             .assign_attrs(curve="corrected overlap by layer")),
+            *_changes(corrected),
+        ]  # fmt: skip
+    if "expertise" in analyses and store.twin is not None:
+        made.append(("onset_expertise", lambda: _of_expertise(get, seed)))
+    return made
+
+
+def _changes(corrected: Callable[[], tuple[xr.DataArray, xr.DataArray]]) -> list[Task]:
+    try:
+        import ruptures  # noqa: F401 - asked for before anything is computed
+    except ImportError:
+        why = "pip install 'neurotrace[changepoint]'"
+        warnings.warn(f"change points are left out: {why}", stacklevel=2)
+        return []
+
+    def compute() -> xr.Dataset:
+        curve, null = corrected()
+        return change_points(curve, null=null).assign_attrs(curve="corrected overlap")
+
+    return [("changes", compute)]
+
+
+def _corrected(overlap: xr.Dataset, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Corrected overlap with its draws, and the series of its null."""
+    null = overlap["null"].transpose("replicate", "step", ...)
+    return node_bootstrap(overlap, seed=seed)["corrected"], null
+
+
+def _of_expertise(get: Get, seed: int) -> xr.Dataset:
+    """Onset of own-language precision over what the re-initialised twin reaches."""
+    found, twin = get("expertise"), get("expertise_twin")
+    curve = own_draws(found, seed=seed)
+    null = own_draws(twin, seed=seed + 1).isel(step=0, drop=True)
+    null = null.expand_dims(step=curve["step"]).transpose("replicate", "step")
+    return onset(curve, null, chance=float(found["chance"].mean())).assign_attrs(
+        curve="average precision of own experts"
+    )
+
+
+def _mean_of(results: list[xr.Dataset]) -> xr.Dataset:
+    """The mean over several rotations, with the attributes of the first."""
+    mean = sum(results[1:], results[0]) / len(results)
+    return mean.assign_attrs(results[0].attrs | {"rotations": len(results)})
+
+
+def _basis(overlap: xr.Dataset, rotated: xr.Dataset, seed: int) -> xr.Dataset:
+    """Overlap of neurons minus that of rotated units, with a paired interval.
+
+    Before correction: a rotation lowers overlap and ceiling together, so that the corrected
+    overlap of sparse neurons would stay what it is.
+    """
+    own = node_bootstrap(main_overlap(overlap), seed=seed)
+    draws = own - node_bootstrap(rotated.drop_vars("k"), seed=seed)
+    found = {"chance": xr.DataArray(0.0)}
+    for name in ("value", "corrected"):
+        low, high = interval(draws[name])
+        found |= {name: draws[name].isel(replicate=0), f"{name}_low": low, f"{name}_high": high}
+    return xr.Dataset(found)

@@ -1,0 +1,247 @@
+"""One visit to each checkpoint: the model is loaded once, and all experiments are done there.
+
+What a visit finds is kept in ``RUN/causes/0007_step512.h5``, so that an interrupted trace goes on
+where it stopped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace import trajectories
+from neurotrace.bench import CONCEPTS, FORCED, Bench
+from neurotrace.checkpoints import Checkpoint
+from neurotrace.store import ActivationStore
+from neurotrace.trajectories.lifts import StepKey
+
+if TYPE_CHECKING:
+    from neurotrace.capture import HookedModel
+    from neurotrace.causal import Experts, Source
+
+FOLDER, FILES = "causes", "interventions"
+SITES = ("mlp.hook_post", "hook_resid_post")
+
+
+@dataclass(frozen=True)
+class Visits:
+    """The visits of a run, each made once.
+
+    Attributes
+    ----------
+    bench
+        What they share.
+    """
+
+    bench: Bench
+    _made: dict[int, trajectories.Results] = field(default_factory=dict, repr=False)
+
+    def found(self, name: str) -> dict[int, xr.Dataset]:
+        """An experiment's findings at each checkpoint it is done at, by position."""
+        return {
+            at: self._visit(at)[name]
+            for at in range(len(self.bench.keys))
+            if name in self.asked(at)
+        }
+
+    def asked(self, at: int) -> list[str]:
+        """What is done at a checkpoint: ``interchange doses ablation forcing_LANGUAGE``."""
+        return list(self._asked(at))
+
+    def _asked(self, at: int) -> Iterator[str]:
+        bench = self.bench
+        if "interchange" in bench.possible:
+            yield "interchange"
+            if at == len(bench.keys) - 1:
+                yield "doses"
+        if at in bench.some and "ablation" in bench.possible:
+            yield "ablation"
+        if at in bench.some and "forcing" in bench.possible:
+            sources = bench.languages if bench.full else [bench.source_language]
+            yield from (f"forcing_{lang}" for lang in sources)
+
+    def _visit(self, at: int) -> trajectories.Results:
+        if at not in self._made:
+            name = Path(str(self.bench.store.checkpoints["file"].iloc[at])).stem
+            kept = trajectories.Results(self.bench.store.path / FOLDER, file=f"{name}.h5")
+            todo = [name for name in self.asked(at) if name not in kept]
+            if todo:
+                visit = Visit(self.bench, at)
+                for name in todo:
+                    kept.get(name, partial(visit.do, name))
+                kept.finish()
+            self._made[at] = kept
+        return self._made[at]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One checkpoint, with its model in memory."""
+
+    bench: Bench
+    at: int
+
+    @cached_property
+    def model(self) -> "HookedModel":
+        from neurotrace.capture import load_model
+
+        config = self.bench.config
+        return load_model(
+            self.checkpoint,
+            backend=config.backend,
+            device=config.device,
+            dtype=config.compute_dtype,
+            trust_remote_code=config.trust_remote_code,
+            sites=SITES,
+        )
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self.bench.road.series[self.at]
+
+    @property
+    def key(self) -> StepKey:
+        return self.bench.keys[self.at]
+
+    @property
+    def store(self) -> ActivationStore:
+        return self.bench.store
+
+    def do(self, name: str) -> xr.Dataset:
+        """Do one experiment."""
+        if name.startswith("forcing_"):
+            return self.forcing(name.removeprefix("forcing_"))
+        return {"interchange": self.interchange, "doses": self.doses, "ablation": self.ablation}[
+            name
+        ]()
+
+    def interchange(self) -> xr.Dataset:
+        """Effects of a language's values in another language's frames."""
+        from neurotrace import causal
+
+        experts, source = self._ingredients()
+        return causal.interchange(
+            self.model,
+            experts,
+            source,
+            self.bench.materials,
+            rotated=self._ingredients(rotation=0) if self.bench.config.rotations else None,
+            seed=self.bench.config.seed,
+        )
+
+    def doses(self) -> xr.Dataset:
+        """The same at three strengths."""
+        from neurotrace import causal
+
+        return causal.interchange_doses(
+            self.model, *self._ingredients(), self.bench.materials, seed=self.bench.config.seed
+        )
+
+    def ablation(self) -> xr.Dataset:
+        """Loss without shared and without language-specific neurons."""
+        from neurotrace import causal
+        from neurotrace.capture.tokens import tokenize
+
+        road, config = self.bench.road, self.bench.config
+        frame = road.concepts.frame
+        rows = causal.ablation_sample(frame, in_b=~self.bench.in_a, seed=config.seed)
+        frame = frame.iloc[rows].reset_index(drop=True)
+        sets = trajectories.neuron_sets(
+            self.store, self.key, path=config.path, most=config.expert_size, seed=config.seed
+        )
+        own = dict(zip(self.store.languages, sets.language, strict=True))
+        return causal.ablate(
+            self.model,
+            {"shared": sets.shared, "language": own},
+            tokenize(self.model.tokenizer, frame, bos=config.bos, exclude_ids=road.exclude_ids),
+            frame=frame,
+            languages=self.store.languages,
+            concepts=self.store.concepts,
+            seed=config.seed,
+        )
+
+    def forcing(self, lang: str) -> xr.Dataset:
+        """What the model writes while a language's experts are held."""
+        from neurotrace import causal
+
+        bench, config = self.bench, self.bench.config
+        held = trajectories.handles(
+            self.store,
+            self.key,
+            path=config.path,
+            top=config.expert_size,
+            languages=[lang],
+            concepts=bench.concepts(FORCED),
+            seed=config.seed,
+        )
+        experts, values, directions = (
+            dict(zip(held.concepts, of[0], strict=True))
+            for of in (held.experts, held.medians, held.directions)
+        )
+        for concept, neurons in experts.items():
+            self._keep(lang, concept, neurons, values[concept][neurons])
+        return causal.force(
+            self.model,
+            experts,
+            values,
+            language=lang,
+            topics=bench.materials.word_forms,
+            identify=bench.materials.identify,
+            directions=directions,
+            arms=causal.FORCING_ARMS if bench.full else causal.DEFAULT_FORCING_ARMS,
+            seed=config.seed,
+        )
+
+    def _ingredients(self, rotation: int | None = None) -> "tuple[Experts, Source]":
+        """Experts of half A and values of half B, of the neurons or of a rotated basis."""
+        from neurotrace import causal
+
+        bench, config = self.bench, self.bench.config
+        path = config.path if rotation is None else config.rotated_paths[rotation]
+        held = trajectories.handles(
+            self.store,
+            self.key,
+            path=path,
+            top=config.expert_size,
+            languages=bench.languages,
+            concepts=bench.concepts(CONCEPTS),
+            seed=config.seed,
+        )
+        experts = causal.Experts(
+            tuple(held.concepts),
+            tuple(held.languages),
+            held.experts.swapaxes(0, 1),
+            tuple(self.store.width(path)),
+            directions=held.directions.swapaxes(0, 1) if rotation is None else None,
+            rotation=rotation,
+        )
+        return experts, causal.Source(held.sources.swapaxes(0, 1))
+
+    def _keep(
+        self, lang: str, concept: str, neurons: NDArray[np.intp], values: NDArray[np.float32]
+    ) -> None:
+        """Write what is forced as a file that another person can run again."""
+        from neurotrace import causal
+
+        file = self.store.path / FILES / f"{self.checkpoint.label}-{lang}-{_plain(concept)}.json"
+        file.parent.mkdir(exist_ok=True)
+        causal.Intervention.on(
+            self.checkpoint,
+            neurons,
+            values.tolist(),
+            model=self.model,
+            path=self.bench.config.path,
+            max_new_tokens=causal.NEW_TOKENS,
+            seeds=range(10),
+            note=f"experts of {concept!r} in {lang}, held at their medians over its sentences",
+        ).write(file)
+
+
+def _plain(name: str) -> str:
+    """A concept's name as part of a file's."""
+    return "".join(char if char.isalnum() else "_" for char in name)

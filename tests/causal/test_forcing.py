@@ -1,0 +1,195 @@
+"""Claims about forced generation, on a model whose neurons are known to write words."""
+
+import numpy as np
+import pytest
+import torch
+from causal import rigged
+
+from neurotrace.causal.forcing import ARMS, force, summarize_forcing
+from neurotrace.causal.generate import generate
+from neurotrace.causal.judges import WordLists
+from neurotrace.causal.outcomes import Outcomes, Tally, weights
+from neurotrace.causal.speech import Plan, speak
+
+HELD = 3.0
+SETTINGS = {"language": "qaa_Latn", "seeds": 12, "max_new_tokens": 20, "replicates": 200}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return rigged.model()
+
+
+@pytest.fixture(scope="module")
+def given():
+    experts = {concept: [neuron] for concept, neuron in rigged.NEURONS.items()}
+    values = {concept: np.full(sum(rigged.WIDTHS), 0.1) for concept in experts}
+    directions = {concept: np.full(sum(rigged.WIDTHS), 1e-3) for concept in experts}
+    for concept, neuron in rigged.NEURONS.items():
+        values[concept][neuron] = HELD
+        directions[concept][neuron] = HELD
+    return experts, values, directions
+
+
+@pytest.fixture(scope="module")
+def judges():
+    topics = WordLists(rigged.CONCEPTS, rigged.LANGS, rigged.WORDS)
+    return {"topics": topics, "identify": rigged.identify}
+
+
+@pytest.fixture(scope="module")
+def forced(model, given, judges):
+    experts, values, directions = given
+    return force(model, experts, values, directions=directions, arms=ARMS, **judges, **SETTINGS)
+
+
+def test_the_planted_neuron_brings_its_words_and_random_ones_do_not(forced):
+    topic = forced["topic"]
+    assert abs(float(topic.sel(arm="unforced")) - 1 / 3) < 0.1
+    assert float(topic.sel(arm="experts")) > 0.6
+    assert float(forced["topic_log_odds_low"].sel(arm="experts")) > 0.8
+    assert float(forced["topic_over_random_low"].sel(arm="experts")) > 0.8
+    assert abs(float(topic.sel(arm="random_matched")) - 1 / 3) < 0.12
+    assert float(topic.sel(arm="direction")) > 0.6
+    assert float(forced["ceiling"]) == float(topic.sel(arm="direction"))
+    assert float(forced["chance"]) == float(topic.sel(arm="unforced"))
+
+
+def test_words_come_in_both_languages_and_wrong_topics_fall(forced):
+    experts = forced.sel(arm="experts")
+    assert float(experts["topic_other"]) > 0.6
+    assert float(experts["topic_own"]) > 0.6
+    assert float(experts["topic_wrong"]) < float(forced["topic_wrong"].sel(arm="unforced")) - 0.1
+    # A text is in either language whatever is forced: the neurons know none.
+    np.testing.assert_allclose(forced["language"].sum("lang"), 1)
+    assert float(experts["source_log_odds_low"]) < 0 < float(experts["source_log_odds_high"])
+
+
+def test_a_neuron_held_very_high_loops_and_languages_are_not_reported(model, given, judges):
+    experts, values, _ = given
+    one = {("c0", rigged.LANGS[0]): ["c0a0"]}
+    loop = {"c0": np.where(np.arange(32) == experts["c0"][0], 1e4, values["c0"])}
+    topics = WordLists(("c0",), rigged.LANGS, one)
+    weight = model.model.get_output_embeddings().weight
+    kept = weight.detach().clone()
+    with torch.no_grad():
+        weight[model.tokenizer.convert_tokens_to_ids("c0a0")] *= 40
+    found = force(model, {"c0": experts["c0"]}, loop, topics=topics, identify=judges["identify"],
+                  arms=("unforced", "experts"), **SETTINGS)  # fmt: skip
+    with torch.no_grad():
+        weight.copy_(kept)
+    experts_arm = found.sel(arm="experts")
+    assert float(experts_arm["topic"]) == 1
+    assert float(experts_arm["degenerate"]) == 1
+    assert float(experts_arm["distinct"]) == pytest.approx(1 / 19)
+    assert bool(experts_arm["language"].isnull().all())
+    assert np.isnan(float(experts_arm["source_log_odds"]))
+
+
+def test_the_unforced_arm_is_the_model_left_alone_seed_by_seed(model, given):
+    experts, values, directions = given
+    plan = Plan.of("c0", rigged.WIDTHS, experts, values, directions, seed=0)
+    said = speak(model, plan, ARMS, range(6), max_new_tokens=20, temperature=1.0, rows_at_once=99)
+    alone = generate(model, seeds=range(6), max_new_tokens=20)
+    assert said.texts[0].tolist() == list(alone.texts)
+    assert said.texts[1].tolist() != list(alone.texts)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"arms": ARMS[::-1]}, {"rows_at_once": 30}, {"concepts": ("c2", "c0", "c1")}],
+    ids=["order of arms", "batches", "order of concepts"],
+)
+def test_results_do_not_depend_on_what_does_not_matter(forced, model, given, judges, changed):
+    experts, values, directions = given
+    again = force(model, experts, values, directions=directions, **judges, **SETTINGS,
+                  **{"arms": ARMS, **changed})  # fmt: skip
+    for name in ("topic", "topic_other", "topic_log_odds", "perplexity", "language"):
+        np.testing.assert_allclose(again[name].sel(arm=list(ARMS)), forced[name], rtol=1e-6)
+
+
+def test_controls_write_as_much_as_the_experts_do(model, given):
+    experts, values, directions = given
+    plan = Plan.of("c0", rigged.WIDTHS, experts, values, directions, seed=0)
+    ids = torch.arange(4, 10)[None]
+    states = {}
+
+    def after(arm: str) -> torch.Tensor:
+        def reader(x: torch.Tensor) -> None:
+            states[arm] = x.clone()
+
+        with (
+            plan.on(model, arm, slice(None)),
+            model.watch({("mlp.hook_post", 1): reader}) as forward,
+        ):
+            forward(ids, torch.ones_like(ids))
+        return states[arm] @ model.w_out(1)
+
+    rest = after("unforced")
+    norms = {arm: (after(arm) - rest).norm(dim=-1) for arm in ARMS[1:]}
+    for arm in ("random_matched", "direction"):
+        torch.testing.assert_close(norms[arm], norms["experts"], rtol=1e-3, atol=0)
+    assert float(norms["random"].max()) < float(norms["experts"].min()) / 2
+
+
+def test_hooks_are_gone_after_an_error(model, given, judges):
+    ids = torch.arange(4, 10)[None]
+    before = model.logits(ids, torch.ones_like(ids))
+    experts, values, _ = given
+    with pytest.raises(ValueError, match="the model has 32 positions"):
+        force(model, experts, values, arms=("unforced", "experts"), **judges,
+              **{**SETTINGS, "max_new_tokens": 99})  # fmt: skip
+    assert torch.equal(model.logits(ids, torch.ones_like(ids)), before)
+
+
+def test_log_odds_by_hand():
+    # One concept, one seed: 2 of 8 words unforced, 6 of 8 forced; half a word on either side.
+    words = np.array([2.0, 6.0]).reshape(2, 1, 1, 1)
+    rest = np.zeros((2, 1, 1))
+    tally = Tally(words, np.full((2, 1, 1, 1), 8.0), rest, rest[..., None] == 0, rest == 1,
+                  rest + 0.9, rest + 2 * np.log(3), rest + 2)  # fmt: skip
+    drawn = weights(1, 1, 10, seed=0)
+    result = Outcomes(tally, ("unforced", "experts"), ("a",), "a", drawn, 0.05).dataset()
+    assert result["topic"].values.tolist() == [0.25, 0.75]
+    expected = np.log(6.5 / 2.5) - np.log(2.5 / 6.5)
+    assert float(result["topic_log_odds"][1]) == pytest.approx(expected)
+    assert bool(result["topic_over_random"].isnull().all())  # there was no such arm
+    np.testing.assert_allclose(result["perplexity"], 3)
+
+
+def test_steps_are_put_together_with_texts_as_a_table(forced):
+    result, texts = summarize_forcing({64: forced, 0: forced})
+    assert result["topic"].dims == ("step", "arm")
+    assert result["step"].values.tolist() == [0, 64]
+    assert set(texts.data_vars) == {"step", "source", "arm", "concept", "text", "lang"}
+    assert texts.sizes["example"] == 2 * 2 * len(ARMS) * 3
+    both, _ = summarize_forcing({0: [forced, forced.assign_attrs(language="qab_Latn")]})
+    assert both["lang_a"].values.tolist() == ["qaa_Latn", "qab_Latn"]
+
+
+def test_texts_with_control_characters_can_be_kept(model, given, judges, monkeypatch, tmp_path):
+    experts, values, _ = given
+    monkeypatch.setattr(model.tokenizer, "decode", lambda *_, **__: "c0a1 \0 \n c0a2")
+    found = force(model, experts, values, arms=("unforced",), **judges, **SETTINGS)
+    found.to_netcdf(tmp_path / "forcing.h5", engine="h5netcdf")
+    assert set(found["text_text"].values) == {"c0a1     c0a2"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"arms": ("experts", "none")}, "got arms experts, none; valid are unforced"),
+        ({"arms": ("direction",)}, "it needs directions of every concept"),
+        ({"concepts": ("c9",)}, "got concepts c9; valid are c0, c1, c2"),
+        ({"language": "eng_Latn"}, "got language 'eng_Latn'; valid are qaa_Latn"),
+    ],
+)
+def test_what_does_not_exist_is_refused(model, given, judges, changed, message):
+    experts, values, _ = given
+    with pytest.raises(ValueError, match=message):
+        force(model, experts, values, **judges, **{**SETTINGS, "arms": ("unforced",), **changed})
+    with pytest.raises(ValueError, match="got no experts of 'c0'"):
+        force(model, {"c0": []}, values, **judges, **{**SETTINGS, "arms": ("unforced",)})
+    with pytest.raises(ValueError, match=r"got values of 'c0' of shape \(3,\); expected \(32,\)"):
+        force(model, experts, {**values, "c0": [0, 0, 0]}, **judges,
+              **{**SETTINGS, "arms": ("unforced",)})  # fmt: skip
