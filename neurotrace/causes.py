@@ -116,9 +116,3 @@ def _onset_of_use(draws: xr.Dataset) -> xr.Dataset:
     ratio = draws["ratio"].fillna(0)
     null = (draws["chance"] * draws["ratio"] / draws["across"]).fillna(0)
     return trajectories.onset(ratio, null).assign_attrs(curve="interchange ratio")
-
-
-def _lag(draws: xr.Dataset, overlap: xr.Dataset) -> xr.Dataset:
-    at_k = trajectories.main_overlap(overlap)
-    corrected = trajectories.node_bootstrap(at_k)["corrected"]
-    return trajectories.lag(draws["ratio"].fillna(0), corrected.fillna(0))

@@ -24,7 +24,7 @@ RANDOM, DRAWN = 23, 24  # streams of random numbers
 
 
 def sample(
-    frame: pd.DataFrame, *, in_b: NDArray[np.bool_], per_cell: int = 3, seed: int = 0
+    frame: pd.DataFrame, *, in_b: NDArray[np.bool_], per_cell: int = 2, seed: int = 0
 ) -> NDArray[np.intp]:
     """Sentences on which losses are compared: the same for every checkpoint and arm.
 

@@ -101,7 +101,7 @@ def participation_interval(
         parts = (np.outer(traces[kept], traces[kept]), products[np.ix_(kept, kept)])
         without[left] = _ratio(np.array([_mean_over_pairs(part) for part in parts]))
     spread = np.log(without) - np.log(without).mean()
-    error = np.sqrt(1 / n**2 * (spread**2).sum())
+    error = np.sqrt((n - 1) / n * (spread**2).sum())
     return Participation(
         value, float(value * np.exp(-1.96 * error)), float(value * np.exp(1.96 * error))
     )

@@ -120,7 +120,7 @@ def interchange_arms(results: Results) -> "Figure":
         Without ``interchange``, or where it has no ``chance``.
     """
     found = demand(results, "interchange")
-    shown = [arm for arm, _ in arms.each(found, "across")]
+    shown = _shown(found, "across")
     figure, ax = rows_of(
         "Interchange with each set of neurons",
         joined(step_names(found)[-1], "change in log-odds of the concept's words, in nats"),
@@ -137,6 +137,11 @@ def interchange_arms(results: Results) -> "Figure":
     _hold(ax, EFFECT_VIEW)
     key(figure, _two_handles("into another language", "within the language"))
     return figure
+
+
+def _shown(found: xr.Dataset, name: str) -> list[str]:
+    """Arms with any value; all of them, their rows empty, where nothing is defined."""
+    return [arm for arm, _ in arms.each(found, name)] or arms.of(found)
 
 
 def _dot(ax: "Axes", one: xr.Dataset, name: str, y: float, colour: str, *, filled: bool) -> None:
@@ -221,7 +226,7 @@ def ablation(results: Results) -> "Figure":
         Without ``ablation``, or where it has no ``chance``.
     """
     found = demand(results, "ablation")
-    shown = [arm for arm, _ in arms.each(found, "value")]
+    shown = _shown(found, "value")
     names = step_names(found)
     figure, ax = rows_of(
         "Change in loss when neurons are silenced",

@@ -154,16 +154,21 @@ def loud_causes(results: Results) -> Iterator[str]:
         if name not in results:
             continue
         found = results[name]
-        for at in range(found.sizes.get("step", 1))[::-1]:
-            loud = loud_arms(found, variable, at)
-            if loud:
-                said = ", ".join(f"{arms.named(arm)} {text}" for arm, text in loud)
-                yield (
-                    f"In {words} a control that should be silent acts at "
-                    f"{step_names(found)[at]}: {said} (none is 0). What exceeds it may be the "
-                    "experts'; the rest is not."
-                )
-                break
+        lows = [
+            curve(one, f"{variable}_low")
+            for arm in arms.SILENT
+            if (one := arms.pick(found, arm)) is not None
+        ]
+        steps = np.flatnonzero([np.greater(at, 0).any() for at in zip(*lows, strict=True)])
+        if not len(steps):
+            continue
+        at = int(steps[-1])
+        loud = loud_arms(found, variable, at)
+        said = ", ".join(f"{arms.named(arm)} {text}" for arm, text in loud)
+        yield (
+            f"In {words} a control that should be silent acts at {step_names(found)[at]}: {said} "
+            "(none is 0). What exceeds it may be the experts'; the rest is not."
+        )
     yield from _deranged(results)
 
 

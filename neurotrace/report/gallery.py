@@ -152,17 +152,6 @@ GALLERY = (
         "language; only what lies above it is shared.",
     ),
     Plot(
-        life_plots.lives,
-        "lives",
-        "which",
-        "How does a neuron come to serve many languages?",
-        "Chosen on half of the sentences, read on the other half. The grey area is the null; "
-        "only above the dashed line lies what the re-initialised model does not reach. A neuron "
-        "whose best other concept is as high is not of this concept alone.",
-        wide=True,
-        there=life_plots.any_lives,
-    ),
-    Plot(
         set_plots.compression,
         "compression",
         "which",
@@ -179,7 +168,17 @@ GALLERY = (
         "Dark is early, light is late. Chance: independent neurons of the same variances. Dashed:"
         " the re-initialised model. It says how the whole layer moves, not whether meaning is"
         " shared.",
-        aside=True,
+    ),
+    Plot(
+        life_plots.lives,
+        "lives",
+        "which",
+        "How does a neuron come to serve many languages?",
+        "Chosen on half of the sentences, read on the other half. The grey area is the null; "
+        "only above the dashed line lies what the re-initialised model does not reach. A neuron "
+        "whose best other concept is as high is not of this concept alone.",
+        wide=True,
+        there=life_plots.any_lives,
     ),
     Plot(
         label_plots.neuron_labels,
@@ -231,7 +230,6 @@ GALLERY = (
         "Does a stronger change do more?",
         "An effect that is the concept’s grows with what is written; norm-matched random "
         "neurons should stay at 0 at any strength.",
-        aside=True,
     ),
     Plot(
         cause_plots.ablation,

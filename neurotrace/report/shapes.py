@@ -121,8 +121,8 @@ def _forced(results: Results) -> Said:
     share, unforced = share_of(experts, source), share_of(free, source)
     topic = _topic(found)
     if not (isfinite(share[-1]) and isfinite(unforced[-1])):
-        broken = number(float(np.nanmax([curve(experts, "degenerate")[-1],
-                                         curve(free, "degenerate")[-1]])), 2)  # fmt: skip
+        shares = [curve(one, "degenerate")[-1] for one in (experts, free)]
+        broken = number(max((x for x in shares if isfinite(x)), default=float("nan")), 2)
         text = (
             f"It cannot be said at {step}: {broken} of the texts are in no language or repeat "
             f"themselves (at most {DEGENERATE:g} may)."

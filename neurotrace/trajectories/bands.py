@@ -133,7 +133,7 @@ def _largest(deviation: NDArray[np.float64], alpha: float) -> float:
     if not 0 < alpha < 1:
         raise ValueError(f"got alpha={alpha}; expected a number between 0 and 1")
     drawn = np.where(np.isnan(deviation), -np.inf, deviation).max(1, initial=-np.inf)
-    drawn = np.sort(drawn[np.isfinite(drawn)])
+    drawn = np.sort(drawn[drawn > -np.inf])
     if not len(drawn):
         return 0.0
     # The observed curve is one more draw under the null, hence n + 1.

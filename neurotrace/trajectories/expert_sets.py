@@ -199,5 +199,5 @@ def _halves(
     """``(half, concept, neuron)`` p-values of one language."""
     kind: probes.significance.Score = "auroc" if score == "auroc" else "average_precision"
     p = np.stack([probes.p_values(X[side], labels[side], score=kind) for side in (in_a, ~in_a)])
-    pass
+    p[0, probes.auroc(X[in_a], labels[in_a]) < least] = 1
     return p.astype(np.float32)  # all of a checkpoint's tests are held at once

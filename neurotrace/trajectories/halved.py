@@ -106,13 +106,15 @@ class Halved:
         the last of its layers is scored.
         """
         best = {at: [probes.BestExperts(k) for _ in self.rows] for at, (_, k) in enumerate(asked)}
+        left = {at: set(layers) for at, (layers, _) in enumerate(asked)}
         for layer in dict.fromkeys(layer for layers, _ in asked for layer in layers):
             into = {at: self._offset(asked[at][0], layer) for at in best if layer in asked[at][0]}
             for lang, scores in enumerate(self.scores(step, layer, score=score)):
                 for at, offset in into.items():
                     best[at][lang].add(scores, offset)
             for at in into:
-                if layer == asked[at][0][-1]:
+                left[at].remove(layer)
+                if not left[at]:
                     yield at, np.stack([kept.indices for kept in best.pop(at)])
 
     def _offset(self, layers: Sequence[int], layer: int) -> int:

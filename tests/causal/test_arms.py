@@ -58,6 +58,20 @@ def test_experts_are_set_to_the_sentences_values_and_nothing_else_is_touched(arm
         assert torch.equal(after[row][:, ~chosen], x[row][:, ~chosen])
 
 
+def test_wrong_concepts_and_the_sources_own_experts_are_written_with_their_values(arms, x):
+    own, b = arms.experts.spans[1], CASES.lang_b
+    wrong = x + arms.change("wrong_concept")(1, x, CASES)
+    alone = x + arms.change("source_only")(1, x, CASES)
+    for row, (c, a, f) in enumerate(zip(CASES.concept, CASES.lang_a, CASES.frame, strict=True)):
+        other = arms.other[c, f]
+        only = arms.members[c, a] & ~arms.members[c, b[row]]
+        for after, who, whose in ((wrong, arms.members[other, a], other), (alone, only, c)):
+            chosen = torch.as_tensor(who[own])
+            wanted = torch.as_tensor(arms.source.values[whose, a, f % 3, own])
+            assert torch.allclose(after[row][:, chosen], wanted[chosen].expand(2, -1), atol=1e-6)
+            assert torch.equal(after[row][:, ~chosen], x[row][:, ~chosen])
+
+
 def test_rotated_units_are_set_in_the_rotated_basis_and_no_other_unit_moves(arms, x):
     turn = Rotation(80, seed=7, layer=2).matrix()
     before, after = x @ turn, (x + arms.change("rotated")(2, x, CASES)) @ turn

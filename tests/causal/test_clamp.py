@@ -104,6 +104,27 @@ def test_the_last_token_is_the_rightmost_real_one_under_left_padding_too(model):
     assert torch.nonzero(moved).tolist() == [[0, 4], [1, 4]]
 
 
+@pytest.mark.parametrize("positions", ["all", "content"])
+def test_padding_is_what_the_mask_says_whatever_stands_there(model, positions):
+    ids, mask = torch.tensor([[1, 9, 8, 7]]), torch.tensor([[1, 1, 1, 0]])
+    before = seen(model, ids, mask)[0]
+    with clamp(model, ["L0.N3"], 9.0, positions=positions):
+        moved = (seen(model, ids, mask)[0] != before).any(dim=-1)
+    assert moved[0].tolist() == [positions == "all", True, True, False]
+
+
+@pytest.mark.parametrize("rows", [None, [1]])
+def test_values_that_somebody_else_has_read_are_not_rewritten(model, batch, rows):
+    ids, mask = batch()
+    held = {}
+    with (
+        model.edit({(SITE, 0): lambda x: held.setdefault("x", x)}),
+        clamp(model, ["L0.N3"], 9.0, rows=rows),
+    ):
+        model.logits(ids, mask)
+    assert torch.equal(held["x"], seen(model, ids, mask)[0])
+
+
 @pytest.mark.parametrize("rows", [slice(1, 3), [2, 1], np.array([1, 2]), [False, True, True]])
 def test_a_clamp_touches_its_own_rows_alone(model, batch, rows):
     ids, mask = batch()

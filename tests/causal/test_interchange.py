@@ -40,6 +40,17 @@ def test_a_neuron_that_writes_the_words_of_both_languages_has_the_same_effect_in
     np.testing.assert_allclose(result["ceiling"], by_hand(5, shared=True), rtol=1e-5)
 
 
+def test_each_frame_gets_a_sentence_of_its_own():
+    experts, _, target = planted_ingredients()
+    values = np.empty((3, 2, 2, 32), dtype=np.float32)
+    values[:, :, 0], values[:, :, 1] = 2, 5
+    model = planted(shared=True)
+    result = interchange(model, experts, Source(values), target, arms=[], frames_per_language=2)
+    low, high = by_hand(2, shared=True), by_hand(5, shared=True)
+    np.testing.assert_allclose(result["value"], (low + high) / 2, rtol=1e-5)
+    np.testing.assert_allclose(result["se"], (high - low) / 2, rtol=1e-5)
+
+
 def test_random_neurons_that_write_nothing_do_nothing_matched_or_not():
     experts, source, target = planted_ingredients()
     silent = np.zeros_like(experts.neurons) + np.arange(16, 22).reshape(3, 2, 1)
@@ -129,7 +140,7 @@ def test_the_size_of_batches_decides_nothing(model):
 
 def test_the_order_of_concepts_and_languages_decides_nothing(model):
     whole = full(model)
-    order, langs = [2, 0, 1], [1, 0]
+    order, langs = [0, 2, 1], [1, 0]
     experts, source, target = reordered(*random_ingredients(model), order, langs)
     sets, values, again = random_ingredients(model, seed=1, rotation=7)
     turned = reordered(sets, values, again, order, langs)[:2]

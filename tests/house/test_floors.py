@@ -15,7 +15,7 @@ FLOORS = {
     "capture": 2, "probes": 2, "geometry": 2,
     "trajectories": 3, "causal": 3,
     "report": 4, "lab": 4,
-    "config": 5, "road": 5, "causes": 5, "trace": 5, "doctor": 5,
+    "config": 5, "road": 5, "bench": 5, "visits": 5, "causes": 5, "trace": 5, "doctor": 5,
 }  # fmt: skip
 ONLY = {"probes": {"axes"}, "geometry": {"axes"}}
 NEVER = {"trajectories": {"capture"}}

@@ -46,7 +46,7 @@ def test_one_checkpoint_and_absent_analyses_are_borne(single):
 
 
 def test_every_question_has_an_aligned_line_with_its_chance(default_like):
-    lines = printed(default_like, 120).splitlines()
+    lines = printed(default_like, 140).splitlines()
     names = ("onset", "use", "silenced", "lives", "compression", "language ID", "forced")
     found = [next(line for line in lines if line.startswith(f"{name} ")) for name in names]
     assert {line[:13].rstrip() for line in found} == set(names)

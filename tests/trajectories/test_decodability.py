@@ -5,9 +5,14 @@ import pandas as pd
 import pytest
 from planted import PATH, Stage, rotation
 
-from neurotrace.probes import expected_average_precision
+from neurotrace.probes import expected_average_precision, fit_ridge
 from neurotrace.store import ActivationStore, CheckpointWriter
-from neurotrace.trajectories.decodability import concept_decodability, within_and_across
+from neurotrace.trajectories.decodability import (
+    PENALTIES,
+    _penalty,
+    concept_decodability,
+    within_and_across,
+)
 from neurotrace.trajectories.nodes import node_draws
 
 STAGE = Stage(n_concepts=6, n_groups=16, n_langs=3, widths=(24, 24))
@@ -101,8 +106,7 @@ def test_unknown_sentences_take_no_part(tmp_path):
     concept = np.tile(np.repeat([0, 1, 2], 20), 2)
     labels = (concept[:, None] == [0, 1]).astype(np.int8)
     labels[concept == 2, 0] = -1
-    X = 0.2 * rng.standard_normal((2 * n, 3)) + np.eye(3)[concept]
-    X[concept == 2, 0] += 4
+    X = 0.2 * rng.standard_normal((2 * n, 1)) + np.array([1.0, 0.0, 5.0])[concept, None]
     examples = pd.DataFrame(
         {
             "group": [f"g{i % n:02d}" for i in range(2 * n)],
@@ -115,12 +119,29 @@ def test_unknown_sentences_take_no_part(tmp_path):
         examples=examples,
         labels=labels,
         concepts=["c0", "c1"],
-        arrays={(PATH, 0): (3, "float32")},
+        arrays={(PATH, 0): (1, "float32")},
     ) as writer:
         writer.write(0, {(PATH, 0): X.astype("float32")})
         writer.finish()
     value = concept_decodability(ActivationStore.open(tmp_path), path=PATH)["value"]
     assert float(value.sel(concept="c0").min()) > 0.95
+
+
+@pytest.mark.parametrize(("n", "d", "noise"), [(40, 8, 0.1), (40, 8, 6.0), (12, 30, 1.0)])
+def test_the_penalty_is_that_of_the_least_error_left_out_in_turn(n, d, noise):
+    rng = np.random.default_rng(d + n)
+    X = rng.standard_normal((n, d)) * np.geomspace(1, 0.01, d)
+    Y = X[:, :2] + noise * rng.standard_normal((n, 2))
+    level = np.square(X - X.mean(0)).sum() / min(n, d)
+    errors = []
+    for penalty in PENALTIES:
+        residuals = []
+        for out in range(n):
+            kept = np.arange(n) != out
+            probe = fit_ridge(X[kept] - X.mean(0), Y[kept].T, alpha=penalty * level)
+            residuals.append(probe.coef @ (X[out] - X.mean(0)) + probe.intercept - Y[out])
+        errors.append(np.square(residuals).mean())
+    assert _penalty(X, Y) == pytest.approx(level * PENALTIES[int(np.argmin(errors))])
 
 
 def test_a_mean_over_nodes_moves_as_leaving_them_out_does():

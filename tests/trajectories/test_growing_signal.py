@@ -31,7 +31,7 @@ def _onset(overlap, name="corrected", *, seed=0):
     curve = node_bootstrap(overlap, replicates=400, seed=seed)[name]
     if name == "value":  # the headline curve, against its chance
         curve = curve - overlap["chance"]
-        return onset(curve, (curve.isel(replicate=[0]) * 0))
+        return onset(curve, curve.isel(replicate=[0]) * 0)
     return onset(curve, overlap["null"])
 
 

@@ -213,3 +213,16 @@ def test_a_single_concept_has_overlap_and_no_interval(tmp_path):
     assert float(found["corrected"][0]) > 0.9
     assert np.isnan(found["value_low"][0])
     assert np.isnan(found["wrong_concept"][0])
+
+
+def test_experts_of_any_pool_of_layers_are_the_best_of_all_its_scores(half_shared):
+    halved = Halved.of(half_shared, PATH, n_splits=2, seed=0)
+    by_layer = [np.stack(list(halved.scores(0, layer))) for layer in half_shared.layers]
+    asked = [([0, 1], 20), ([1], 7), ([0], 5), ([1, 0], 9)]
+    pools = dict(halved.pools(0, asked))
+    assert sorted(pools) == [0, 1, 2, 3]
+    for at, (layers, k) in enumerate(asked):
+        scores = np.concatenate([by_layer[layer] for layer in layers], axis=-1)
+        best = np.argsort(-scores, axis=-1, kind="stable")[..., :k]
+        np.testing.assert_array_equal(pools[at], best)
+        np.testing.assert_array_equal(pools[at], halved.experts(0, k, layers=layers))

@@ -8,7 +8,7 @@ from planted import PATH, Stage
 from neurotrace.store import ActivationStore, CheckpointWriter
 from neurotrace.trajectories import language_neurons
 from neurotrace.trajectories.division import division_of_labour, role_claims
-from neurotrace.trajectories.roles import _averages, _token_weights, layer_roles
+from neurotrace.trajectories.roles import _averages, _tells, _token_weights, layer_roles
 
 LANGS = ("qaa_Latn", "qab_Cyrl", "qac_Grek")
 N_GROUPS, N_TOKENS, D, WIDTHS = 48, 8, 12, (40, 24)
@@ -138,9 +138,20 @@ def test_weights_of_tokens_are_their_types_times_their_groups():
     assert weights[:, 0].std() > 0
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])  # one type
     np.testing.assert_array_equal(weights[:, 0] + weights[:, 3], 2)  # two types, drawn twice
+    by_group = _token_weights(lang * 0, types * 0, np.arange(12), seed=0)  # a single type
+    np.testing.assert_array_equal(by_group.sum(1), 12)
+    assert by_group[1:].max() > 1
     averages = _averages(np.ones((1, 12), bool), lang, weights)
     np.testing.assert_allclose(averages[0], 1 / 12)
     np.testing.assert_allclose(averages.sum(1), 1, rtol=1e-6)
+
+
+def test_a_neuron_tells_a_language_on_both_halves_or_not_at_all():
+    own = np.tile([True, False], 40)
+    in_a = np.arange(80) < 40
+    X = np.stack([own, own & in_a], axis=1) + 0.1 * np.random.default_rng(0).random((80, 2))
+    told = _tells(X.astype("f4"), np.stack([own, ~own], axis=1), in_a[None])
+    assert told.tolist() == [True, False]
 
 
 def test_without_token_states_the_rest_is_told_and_the_lack_named(tmp_path):
