@@ -20,6 +20,7 @@ from neurotrace.trajectories.lifts import StepKey, step_keys
 
 if TYPE_CHECKING:
     from neurotrace.causal import Materials
+    from neurotrace.causal.judges import Identifier, TopicJudge
 
 # What --causes default keeps to: an interchange's cost grows with the square of the languages.
 LANGUAGES, CONCEPTS, FORCED, VISITED = 4, 16, 4, 6
@@ -71,11 +72,13 @@ class Bench:
         ValueError
             When there are words or frames for too few concepts and languages.
         """
-        from neurotrace.capture.loading import load_tokenizer
-        from neurotrace.causal import Materials
+        from neurotrace.capture.loading import load_config, load_tokenizer
+        from neurotrace.causal import Materials, start_of
 
-        first = self.road.series[0].path
-        tokenizer = load_tokenizer(first, trust_remote_code=self.config.trust_remote_code)
+        first, trusted = self.road.series[0].path, self.config.trust_remote_code
+        tokenizer = load_tokenizer(first, trust_remote_code=trusted)
+        family = str(load_config(first, trust_remote_code=trusted).model_type)
+        start = int(start_of(tokenizer, family)[0])
         source = Path(self.config.source)
         if self.config.concepts is None and (source / "lab.json").is_file():
             from neurotrace import lab
@@ -85,6 +88,7 @@ class Bench:
                 {(c, lang): own.words(c, lang) for c in own.concepts for lang in own.languages},
                 {lang: own.frames(lang) for lang in own.languages},
                 tokenizer=tokenizer,
+                start=start,
                 identify=own.identify,
             )
         path = self.config.concepts or source / "concepts.jsonl"
@@ -93,9 +97,24 @@ class Bench:
             tokenizer,
             lexicon=Lexicon.of(locate(path)),
             in_a=self.in_a,
+            start=start,
             identify=_identifier(self.road.concepts.languages),
             seed=self.config.seed,
         )
+
+    @property
+    def judges(self) -> "tuple[TopicJudge, Identifier]":
+        """Who tells the topic and the language of what a model writes.
+
+        Raises
+        ------
+        ValueError
+            When nobody does.
+        """
+        topics, identify = self.materials.word_forms, self.materials.identify
+        if topics is None or identify is None:
+            raise ValueError(f"got nobody who tells a text's language; {identifier.EXTRA} may help")
+        return topics, identify
 
     @cached_property
     def possible(self) -> list[str]:
@@ -118,7 +137,7 @@ class Bench:
         except ValueError as error:
             return dict.fromkeys(with_words, str(error))
         if "forcing" in wanted and materials is not None and materials.identify is None:
-            return {"forcing": f"nothing tells a text's language; {identifier.EXTRA} may"}
+            return {"forcing": f"nobody tells a text's language; {identifier.EXTRA} may help"}
         return {}
 
     @cached_property
@@ -173,7 +192,7 @@ def some_steps(steps: Sequence[int], n: int = VISITED) -> list[int]:
     return sorted({0, *(int(np.abs(logs - at).argmin()) for at in wanted)})
 
 
-def _identifier(languages: Sequence[str]) -> "object | None":
+def _identifier(languages: Sequence[str]) -> "Identifier | None":
     """A judge of a text's language, None where there is none to be had."""
     from neurotrace.causal import LanguageIdentifier
 

@@ -52,7 +52,12 @@ def _interchange(visits: Visits, get: Get) -> list[Task]:
     if "onset" in analyses:
         made.append(("onset_use", lambda: _onset_of_use(get("interchange_draws"))))
         if "overlap" in analyses and len(langs) > 1:
-            made.append(("lag_use_overlap", lambda: _lag(get("interchange_draws"), get("overlap"))))
+            made.append(
+                (
+                    "lag_use_overlap",
+                    lambda: trajectories.lag(get("onset_overlap"), get("onset_use")),
+                )
+            )
     return made
 
 

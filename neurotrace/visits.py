@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from neurotrace.causal import Experts, Source
 
 FOLDER, FILES = "causes", "interventions"
+NEW_TOKENS = 31  # of a forced text
 SITES = ("mlp.hook_post", "hook_resid_post")
 
 
@@ -183,6 +184,7 @@ class Visit:
             dict(zip(held.concepts, of[0], strict=True))
             for of in (held.experts, held.medians, held.directions)
         )
+        topics, identify = bench.judges
         for concept, neurons in experts.items():
             self._keep(lang, concept, neurons, values[concept][neurons])
         return causal.force(
@@ -190,10 +192,11 @@ class Visit:
             experts,
             values,
             language=lang,
-            topics=bench.materials.word_forms,
-            identify=bench.materials.identify,
+            topics=topics,
+            identify=identify,
             directions=directions,
             arms=causal.FORCING_ARMS if bench.full else causal.DEFAULT_FORCING_ARMS,
+            max_new_tokens=NEW_TOKENS,
             seed=config.seed,
         )
 
@@ -236,7 +239,7 @@ class Visit:
             values.tolist(),
             model=self.model,
             path=self.bench.config.path,
-            max_new_tokens=causal.NEW_TOKENS,
+            max_new_tokens=NEW_TOKENS,
             seeds=range(10),
             note=f"experts of {concept!r} in {lang}, held at their medians over its sentences",
         ).write(file)

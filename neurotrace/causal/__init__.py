@@ -14,7 +14,7 @@ from neurotrace.causal.intervention import Intervention
 from neurotrace.causal.judges import LanguageIdentifier, LexiconJudge, WordLists
 from neurotrace.causal.materials import Materials
 from neurotrace.causal.neurons import by_layer, names, parse
-from neurotrace.causal.prompts import start_ids
+from neurotrace.causal.prompts import start_ids, start_of
 from neurotrace.causal.use import summarize_interchange
 from neurotrace.causal.writes import Units, Write, change, matched
 
@@ -29,8 +29,8 @@ __all__ = [
     "Materials",
     "Source",
     "Units",
-    "Write",
     "WordLists",
+    "Write",
     "ablate",
     "ablation_sample",
     "by_layer",
@@ -47,6 +47,7 @@ __all__ = [
     "parse",
     "perplexity",
     "start_ids",
+    "start_of",
     "summarize_ablation",
     "summarize_forcing",
     "summarize_interchange",

@@ -11,15 +11,22 @@ START = {"bloom": "</s>"}
 
 
 def start_ids(model: Any, prompt: str | None = None) -> NDArray[np.int64]:
-    """The tokens every generated text starts with.
+    """The tokens every text that a hooked model writes starts with; see :func:`start_of`."""
+    return start_of(model.tokenizer, str(model.model.config.model_type), prompt)
+
+
+def start_of(tokenizer: Any, family: str, prompt: str | None = None) -> NDArray[np.int64]:
+    """The tokens every text of a family starts with.
 
     Parameters
     ----------
-    model
-        A hooked model.
+    tokenizer
+        The model's own.
+    family
+        Its ``model_type``, such as ``bloom``.
     prompt
-        A text, tokenised as the model's own tokenizer does it. None for the start of its family:
-        the table's string, else BOS, else EOS.
+        A text, tokenised as it is. None for the start of the family: the table's string, else
+        BOS, else EOS.
 
     Returns
     -------
@@ -30,8 +37,7 @@ def start_ids(model: Any, prompt: str | None = None) -> NDArray[np.int64]:
     ValueError
         For a prompt without tokens, or a tokenizer that has neither BOS nor EOS.
     """
-    tokenizer = model.tokenizer
-    text = START.get(str(model.model.config.model_type)) if prompt is None else prompt
+    text = START.get(family) if prompt is None else prompt
     if text is None:
         for first in (tokenizer.bos_token_id, tokenizer.eos_token_id):
             if first is not None:

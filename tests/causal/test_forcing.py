@@ -157,6 +157,24 @@ def test_log_odds_by_hand():
     np.testing.assert_allclose(result["perplexity"], 3)
 
 
+def test_own_and_other_languages_are_kept_apart_and_hidden_beyond_a_fifth_of_loops():
+    # Four texts: in language a 1 of 4 words is the concept's, in b 3 of 4; three are in a.
+    shape = (1, 1, 4)
+    words, content = np.tile([1.0, 3.0], (*shape, 1)), np.full((*shape, 2), 4.0)
+    spoken = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], dtype=bool)[None, None]
+    zeros = np.zeros(shape)
+    for looping, hidden in (([0, 0, 0, 0], False), ([1, 0, 0, 0], True)):
+        broken = np.array(looping, dtype=bool).reshape(shape)
+        tally = Tally(words, content, zeros, spoken, broken, zeros + 0.9, zeros, zeros + 1)
+        drawn = weights(1, 4, 10, seed=0)
+        result = Outcomes(tally, ("unforced",), ("a", "b"), "a", drawn, 0.05).dataset()
+        shares = [float(result[name][0]) for name in ("topic", "topic_own", "topic_other")]
+        assert shares == [0.5, 0.25, 0.75]
+        assert bool(result["language"].isnull().all()) == hidden
+        assert hidden or result["language"].values.tolist() == [[0.75, 0.25]]
+        assert bool(result["language_low"].isnull().all()) == hidden
+
+
 def test_steps_are_put_together_with_texts_as_a_table(forced):
     result, texts = summarize_forcing({64: forced, 0: forced})
     assert result["topic"].dims == ("step", "arm")
