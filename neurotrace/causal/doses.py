@@ -11,7 +11,8 @@ from neurotrace.causal.ingredients import Experts, Source
 from neurotrace.causal.interchange import common
 from neurotrace.causal.materials import Materials
 from neurotrace.causal.stage import Arm, Stage
-from neurotrace.causal.use import interval, node_draws
+from neurotrace.causal.use import node_draws
+from neurotrace.nodes import interval
 
 DOSES = (0.25, 0.5, 1.0)
 ARMS = ("experts", "random_matched")

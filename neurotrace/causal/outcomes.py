@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace.causal.judges import MOST_DEGENERATE
+from neurotrace.nodes import MIN_CONCEPTS
 
-MIN_CONCEPTS = 3  # fewer cannot be resampled to any purpose
 RESAMPLED = 21  # stream of random numbers
 UNFORCED, MATCHED, CEILING = "unforced", "random_matched", "direction"
 

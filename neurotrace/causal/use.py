@@ -4,15 +4,13 @@ Concepts and languages are the sampled units, as for the overlap of expert sets:
 languages are no independent samples, so each node takes along all that it has part in.
 """
 
-import warnings
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace import axes
+from neurotrace import axes, nodes
+from neurotrace.nodes import interval
 
-MIN_CONCEPTS = 3  # fewer cannot be resampled to any purpose
 LEAST_NATS = 0.05  # an effect within languages under this is none to take a share of
 NODES = ("concept", "lang_a", "lang_b")
 
@@ -91,31 +89,12 @@ def summarize_interchange(
 def node_draws(value: xr.DataArray, *, replicates: int, seed: int) -> xr.Dataset:
     """Draws of ``across``, ``within`` and their ``ratio``; replicate 0 is the estimate.
 
-    ``draw = estimate + Σ_n u_n d_n``: ``d`` is what leaving out a concept, or a language with all
-    its pairs, does to the estimate (centred), ``u`` a normal multiplier with the scale of Student's
-    t. *Eats* concept, lang_a, lang_b → *leaves* replicate and whatever else there is.
+    See :mod:`neurotrace.nodes`. *Eats* concept, lang_a, lang_b → *leaves* replicate and whatever
+    else there is.
     """
-    n_concepts, n_langs = value.sizes["concept"], value.sizes["lang_a"]
-    kept = np.vstack([np.ones(n_concepts + n_langs), 1 - np.eye(n_concepts + n_langs)])
-    found = _means(value, kept[:, :n_concepts], kept[:, n_concepts:])
-    n_draws = replicates if n_concepts >= MIN_CONCEPTS else 0
-    result = found.isel(replicate=0).expand_dims(replicate=n_draws + 1)
-    # The stream of the overlap's own intervals, and its order: concepts, then languages.
-    rng = np.random.default_rng([seed, 2])
-    for first, n in ((1, n_concepts), (1 + n_concepts, n_langs)):
-        without = found.isel(replicate=slice(first, first + n)).rename(replicate="left_out")
-        moved = (without - without.mean("left_out")).fillna(0)
-        weights = xr.DataArray(_multipliers(n, n_draws, rng), dims=("replicate", "left_out"))
-        result = result + moved.map(lambda d, w=weights: xr.dot(w, d, dim="left_out"))
-    return result
-
-
-def _multipliers(n: int, n_draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """``(replicate, node)``, zero in row 0: their sum has the jackknife's spread, times t's."""
-    normal = rng.standard_normal((n_draws, n))
-    freedom = max(1, n - 1)
-    heavy = np.sqrt(freedom / rng.chisquare(freedom, n_draws))
-    return np.vstack([np.zeros(n), np.sqrt((n - 1) / n) * heavy[:, None] * normal])
+    sizes = value.sizes["concept"], value.sizes["lang_a"]
+    found = _means(value, *nodes.left_out(*sizes))
+    return nodes.draws_of(found, *sizes, replicates=replicates, seed=seed)
 
 
 def _means(
@@ -131,20 +110,6 @@ def _means(
         {"across": _mean(plain, concepts, apart), "within": _mean(plain, concepts, own)}
     )
     return result.assign(ratio=result["across"] / result["within"].where(result["within"] > 0))
-
-
-def interval(draws: xr.DataArray, *, alpha: float) -> tuple[xr.DataArray, xr.DataArray]:
-    """Percentiles over ``replicate``, of which 0 is the estimate; NaN where all draws are."""
-    estimate, rest = draws.isel(replicate=0), draws.isel(replicate=slice(1, None))
-    if not rest.sizes["replicate"]:
-        nothing = xr.full_like(estimate, np.nan, dtype=float)
-        return nothing, nothing
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="All-NaN slice")
-        bounds = rest.quantile([alpha / 2, 1 - alpha / 2], dim="replicate", skipna=True)
-    there = estimate.notnull()
-    low, high = (bounds.isel(quantile=at, drop=True).where(there) for at in (0, 1))
-    return low, high
 
 
 def _mean(value: xr.DataArray, concepts: NDArray[np.float64], pairs: xr.DataArray) -> xr.DataArray:

@@ -1,5 +1,6 @@
 """Everything that keeps or eats `step`: lifts of pure methods over a store."""
 
+from neurotrace.nodes import interval
 from neurotrace.trajectories.analyses import tasks
 from neurotrace.trajectories.bands import confidence_band, null_envelope
 from neurotrace.trajectories.cards import cards, neuron_card
@@ -13,7 +14,7 @@ from neurotrace.trajectories.division import division_of_labour, role_claims
 from neurotrace.trajectories.expert_sets import expert_sets
 from neurotrace.trajectories.expertise import expertise, own_draws, top_neurons
 from neurotrace.trajectories.handles import Handles, NeuronSets, half_a, handles, neuron_sets
-from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
+from neurotrace.trajectories.intervals import node_bootstrap, summarize
 from neurotrace.trajectories.labels import label_counts, neuron_labels
 from neurotrace.trajectories.lag import lag
 from neurotrace.trajectories.layers import language_identification, loss, retrieval

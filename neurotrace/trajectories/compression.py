@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurotrace.nodes import MIN_CONCEPTS
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.expert_sets import ExpertSets, chosen_sets, coincidences
-from neurotrace.trajectories.intervals import MIN_CONCEPTS
 from neurotrace.trajectories.lifts import StepKey, along_steps
 
 STREAM = 42

@@ -11,10 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace import probes
+from neurotrace.nodes import node_draws
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.halved import Halved
 from neurotrace.trajectories.lifts import StepKey, along_steps
-from neurotrace.trajectories.nodes import node_draws
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ neither is evidence of sharing.
 import numpy as np
 import xarray as xr
 
-from neurotrace.trajectories.intervals import interval
+from neurotrace.nodes import interval
 
 MEASURES = ("language_id", "within", "across", "experts", "language_neurons")
 PREFIXES = {"": "language_id", "within_": "within", "across_": "across"}  # of claims

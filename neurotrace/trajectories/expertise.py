@@ -12,10 +12,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurotrace.nodes import node_draws
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.halved import SCORES, Halved
 from neurotrace.trajectories.lifts import StepKey, along_steps
-from neurotrace.trajectories.nodes import node_draws
 
 PASSES = 0.5  # average precision at which a neuron is said to serve a concept
 LEARNED = 99  # percentile of the re-initialised twin's neurons that a learned one exceeds

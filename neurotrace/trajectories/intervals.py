@@ -5,15 +5,14 @@ sentences must not be resampled through a selection of experts. So concepts and 
 nodes, each taking along all that it has part in; the splits within are averaged first.
 """
 
-import warnings
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurotrace import nodes
+from neurotrace.nodes import interval
 from neurotrace.trajectories.overlap import reliability_root
 
-MIN_CONCEPTS = 3  # fewer cannot be resampled to any purpose
 FRACTIONS = ("value", "stratified", "wrong_concept", "same_half", "rel", "ceiling")
 AVERAGED = ("value", "stratified", "wrong_concept", "same_half", "excess")
 
@@ -68,56 +67,16 @@ def summarize(
 def node_bootstrap(overlap: xr.Dataset, *, replicates: int = 1000, seed: int = 0) -> xr.Dataset:
     """Draws of an overlap's means over concepts and languages; replicate 0 is the estimate.
 
-    ``draw = estimate + Σ_c u_c d_c + Σ_l v_l d_l``, with ``d`` what leaving out one concept, or one
-    language with all its pairs, does to the estimate (centred), and ``u`` and ``v`` normal
-    multipliers, scaled so that each sum alone has the spread of Student's t times the jackknife's
-    standard error, with one degree of freedom less than there are concepts or languages.
-
-    The same seed draws alike at every step and in every overlap of the same concepts and
-    languages, so the difference of two results (neurons against a rotated basis, say) is paired:
-    subtract them and take the interval of the difference.
-
-    Notes
-    -----
-    Resampling nodes with replacement, as is usual, gives too narrow an interval for few languages:
-    of four, a resample has 2.7 different ones in the mean, and its spread is a share √(3/4) of
-    what it should be, read off as if it were known. The jackknife of pairs is the variance
-    estimate of Sen (1960) for U-statistics. What concepts and languages do together is counted in
-    both sums, which errs on the wide side. Where no pair is left without a language, as with two
-    of them, that language adds nothing.
+    See :mod:`neurotrace.nodes`. The same seed draws alike at every step and in every overlap of the
+    same concepts and languages, so the difference of two results (neurons against a rotated basis,
+    say) is paired: subtract them and take the interval of the difference. Where no pair is left
+    without a language, as with two of them, that language adds nothing.
     """
-    n_concepts, n_langs = overlap.sizes["concept"], overlap.sizes["lang"]
-    everything = np.ones((1, n_concepts + n_langs))
-    kept = np.vstack([everything, 1 - np.eye(n_concepts + n_langs)])
-    found = _means(overlap, kept[:, :n_concepts], kept[:, n_concepts:])
-    estimate = found.isel(replicate=0)
-    if n_concepts < MIN_CONCEPTS:
-        replicates = 0
-    result = estimate.expand_dims(replicate=replicates + 1)
-    rng = np.random.default_rng([seed, 2])
-    for first, n in ((1, n_concepts), (1 + n_concepts, n_langs)):
-        without = found.isel(replicate=slice(first, first + n)).rename(replicate="left_out")
-        moved = (without - without.mean("left_out")).fillna(0)
-        multipliers = xr.DataArray(_multipliers(n, replicates, rng), dims=("replicate", "left_out"))
-        result = result + moved.map(lambda d, m=multipliers: xr.dot(m, d, dim="left_out"))
+    sizes = overlap.sizes["concept"], overlap.sizes["lang"]
+    found = _means(overlap, *nodes.left_out(*sizes))
+    result = nodes.draws_of(found, *sizes, replicates=replicates, seed=seed)
     result["valid_pairs"] = _valid_pairs(overlap)
     return result
-
-
-def interval(draws: xr.DataArray, *, alpha: float = 0.05) -> tuple[xr.DataArray, xr.DataArray]:
-    """Percentile interval over ``replicate``, of which 0 is the estimate.
-
-    Draws that are NaN (no pair left) do not count; NaN where all are, as where the estimate is.
-    """
-    estimate, draws = draws.isel(replicate=0), draws.isel(replicate=slice(1, None))
-    if not draws.sizes["replicate"]:
-        nothing = xr.full_like(estimate, np.nan, dtype=float)
-        return nothing, nothing
-    with warnings.catch_warnings():
-        # Where every draw is NaN the interval is NaN, which is all that NumPy would tell.
-        warnings.filterwarnings("ignore", message="All-NaN slice")
-        bounds = draws.quantile([alpha / 2, 1 - alpha / 2], dim="replicate", skipna=True)
-    return bounds.isel(quantile=0, drop=True), bounds.isel(quantile=1, drop=True)
 
 
 def _means(
@@ -136,14 +95,6 @@ def _means(
     by_pair |= {"corrected": (by_pair["value"] - chance) / root, "ceiling": chance + root}
     found = {name: _mean(of, weight_p, ["lang_a", "lang_b"]) for name, of in by_pair.items()}
     return xr.Dataset(found | {"rel": _mean(rel, weight_l, ["lang"])})
-
-
-def _multipliers(n: int, replicates: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """``(replicate, node)`` multipliers of what leaving a node out does; row 0 is the estimate."""
-    normal = rng.standard_normal((replicates, n))
-    freedom = max(n - 1, 1)
-    student = np.sqrt(freedom / rng.chisquare(freedom, replicates))[:, None]
-    return np.vstack([np.zeros((1, n)), normal * student * np.sqrt((n - 1) / n)])
 
 
 def _valid_pairs(overlap: xr.Dataset) -> xr.DataArray:

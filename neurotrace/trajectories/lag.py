@@ -4,8 +4,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurotrace.nodes import interval
 from neurotrace.trajectories.bands import MIN_DEFINED
-from neurotrace.trajectories.intervals import interval
 
 UNPAIRED = 4000  # pairs drawn where the replicates of two curves do not belong together
 STREAM = 61

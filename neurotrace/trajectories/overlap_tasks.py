@@ -7,10 +7,11 @@ from functools import cache, partial
 import xarray as xr
 
 from neurotrace import probes
+from neurotrace.nodes import interval
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.changes import change_points
 from neurotrace.trajectories.expertise import own_draws
-from neurotrace.trajectories.intervals import interval, node_bootstrap, summarize
+from neurotrace.trajectories.intervals import node_bootstrap, summarize
 from neurotrace.trajectories.onset import onset
 from neurotrace.trajectories.overlap import expert_overlap, expert_overlaps
 

@@ -11,16 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace import probes
+from neurotrace.nodes import interval, node_draws
 from neurotrace.probes.language_correct import LanguageCorrect, language_correct
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.decodability import concept_decodability, within_and_across
 from neurotrace.trajectories.division import NO_EVIDENCE
 from neurotrace.trajectories.halved import Halved
-from neurotrace.trajectories.intervals import interval
 from neurotrace.trajectories.layers import _tokens_of as tokens_of
 from neurotrace.trajectories.layers import usual_kind
 from neurotrace.trajectories.lifts import StepKey, along_steps, step_keys
-from neurotrace.trajectories.nodes import node_draws
 
 REPLICATES = 500
 SEEDS = 12  # divisions of word types: with three the draw of the types outweighs all else

@@ -10,15 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace import axes, probes
+from neurotrace import axes, nodes, probes
+from neurotrace.nodes import interval
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.halved import Halved
-from neurotrace.trajectories.intervals import MIN_CONCEPTS, interval
 from neurotrace.trajectories.lifts import StepKey, along_steps
 from neurotrace.trajectories.overlap import reliability_root
-
-STREAM = 62
-NODES = ("concept", "lang")
 
 
 def turnover(experts: xr.Dataset, *, n_neurons: int) -> xr.Dataset:
@@ -118,8 +115,8 @@ def expert_turnover(
     n_neurons = int(halved.widths.sum())
     k = probes.n_experts(top, n_neurons)
     counted = _counted(halved, k)
-    draws = _resampled(counted, k / n_neurons, replicates, seed)
-    result = xr.Dataset({"chance": draws["chance"]})
+    draws = _drawn(counted, k / n_neurons, replicates, seed)
+    result = xr.Dataset({"chance": xr.DataArray(1 - k / n_neurons)})
     for name in ("value", "corrected", "ceiling"):
         low, high = interval(draws[name], alpha=alpha)
         result[name] = draws[name].isel(replicate=0, drop=True)
@@ -148,18 +145,16 @@ def _counted(halved: Halved, k: int) -> xr.Dataset:
     return along_steps(halved.store, one).isel(step=slice(1, None))
 
 
-def _resampled(counted: xr.Dataset, chance: float, replicates: int, seed: int) -> xr.Dataset:
-    """Means under reweighted concepts and languages ``(replicate, step)``; 0 is the estimate."""
-    rng = np.random.default_rng([seed, STREAM])
-    drawn = replicates if counted.sizes["concept"] >= MIN_CONCEPTS else 0
-    weights = []
-    for node in NODES:
-        n = counted.sizes[node]
-        counts = rng.multinomial(n, np.full(n, 1 / n), drawn)
-        weights.append(xr.DataArray(np.vstack([np.ones(n), counts]) / n, dims=("replicate", node)))
-    concepts, langs = weights
+def _drawn(counted: xr.Dataset, chance: float, replicates: int, seed: int) -> xr.Dataset:
+    """Draws of the means over concepts and languages ``(replicate, step)``; 0 is the estimate."""
+    sizes = counted.sizes["concept"], counted.sizes["lang"]
+    concepts, langs = (
+        xr.DataArray(weights / weights.sum(1, keepdims=True), dims=("replicate", node))
+        for node, weights in zip(("concept", "lang"), nodes.left_out(*sizes), strict=True)
+    )
     found = _corrected(counted.map(lambda of: xr.dot(of, concepts, dim="concept")), chance)
-    return found.map(lambda of: _over_langs(of, langs) if "lang" in of.dims else of)
+    means = found.map(lambda of: _over_langs(of, langs) if "lang" in of.dims else of)
+    return nodes.draws_of(means, *sizes, replicates=replicates, seed=seed)
 
 
 def _over_langs(values: xr.DataArray, weights: xr.DataArray) -> xr.DataArray:

@@ -10,7 +10,7 @@ import pytest
 
 HOUSE = Path(__file__).parents[2] / "neurotrace"
 FLOORS = {
-    "axes": 0, "runner": 0, "splits": 0,
+    "axes": 0, "nodes": 0, "runner": 0, "splits": 0,
     "store": 1, "concepts": 1, "checkpoints": 1,
     "capture": 2, "probes": 2, "geometry": 2,
     "trajectories": 3, "causal": 3,

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from planted import PATH, Stage, rotation
 
+from neurotrace.nodes import node_draws
 from neurotrace.probes import expected_average_precision, fit_ridge
 from neurotrace.store import ActivationStore, CheckpointWriter
 from neurotrace.trajectories.decodability import (
@@ -13,7 +14,6 @@ from neurotrace.trajectories.decodability import (
     concept_decodability,
     within_and_across,
 )
-from neurotrace.trajectories.nodes import node_draws
 
 STAGE = Stage(n_concepts=6, n_groups=16, n_langs=3, widths=(24, 24))
 
