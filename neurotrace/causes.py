@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from neurotrace import trajectories
-from neurotrace.bench import Bench
+from neurotrace.bench import CONCEPTS, Bench
 from neurotrace.road import Road
 from neurotrace.store import ActivationStore
 from neurotrace.visits import Visits
@@ -32,6 +32,7 @@ def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
     visits = Visits(bench)
     made: list[Task] = []
     if "interchange" in bench.possible:
+        _say_what_is_left_out(bench)
         made += _interchange(visits, get)
     if "ablation" in bench.possible:
         made.append(("ablation", lambda: _ablation(visits)))
@@ -39,6 +40,18 @@ def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
         forced = cache(lambda: _forcing(visits))
         made += [("forcing", lambda: forced()[0]), ("forcing_texts", lambda: forced()[1])]
     return made
+
+
+def _say_what_is_left_out(bench: Bench) -> None:
+    left = [line for line in bench.materials.left_out if line]
+    kept, concepts = bench.languages, bench.concepts(CONCEPTS)
+    if len(kept) < len(bench.store.languages) or len(concepts) < len(bench.store.concepts):
+        left.append(
+            f"interchange keeps to {len(concepts)} concepts in {', '.join(kept)}"
+            + ("" if bench.full else " (--causes full keeps all that have words)")
+        )
+    for line in left:
+        warnings.warn(line, stacklevel=2)
 
 
 def _interchange(visits: Visits, get: Get) -> list[Task]:
@@ -52,12 +65,7 @@ def _interchange(visits: Visits, get: Get) -> list[Task]:
     if "onset" in analyses:
         made.append(("onset_use", lambda: _onset_of_use(get("interchange_draws"))))
         if "overlap" in analyses and len(langs) > 1:
-            made.append(
-                (
-                    "lag_use_overlap",
-                    lambda: trajectories.lag(get("onset_overlap"), get("onset_use")),
-                )
-            )
+            made.append(("lag_use_overlap", lambda: _lag(get("onset_overlap"), get("onset_use"))))
     return made
 
 
@@ -67,11 +75,7 @@ def _used(visits: Visits) -> tuple[xr.Dataset, xr.Dataset]:
     found = visits.found("interchange")
     effects = xr.concat(list(found.values()), dim="step", combine_attrs="drop_conflicts")
     effects = _placed(effects, visits.bench.store, list(found))
-    used = causal.summarize_interchange(effects, seed=visits.bench.config.seed)
-    left = effects.attrs.get("left_out")
-    if left:
-        warnings.warn(f"interchange leaves out {left}", stacklevel=2)
-    return used
+    return causal.summarize_interchange(effects, seed=visits.bench.config.seed)
 
 
 def _doses(visits: Visits) -> xr.Dataset:
@@ -111,6 +115,11 @@ def _placed(result: xr.Dataset, store: ActivationStore, places: list[int]) -> xr
     if store.checkpoints["tokens"].notna().all():
         result = result.assign_coords(tokens=("step", table["tokens"].to_numpy(dtype=float)))
     return result
+
+
+def _lag(overlap: xr.Dataset, use: xr.Dataset) -> xr.Dataset:
+    halves = {"half_overlap": float(overlap["half"]), "half_use": float(use["half"])}
+    return trajectories.lag(overlap, use).assign_attrs(halves)
 
 
 def _onset_of_use(draws: xr.Dataset) -> xr.Dataset:

@@ -41,6 +41,8 @@ def prepare(config: TraceConfig) -> Road:
     series = select(find(source, pattern=config.pattern), config.checkpoints)
     concepts = _sentences(config, source / "concepts.jsonl")
     _refuse_large_top(config, series[0])
+    if config.force not in (None, *concepts.languages):
+        raise ValueError(f"got --force {config.force}; valid are {', '.join(concepts.languages)}")
     twin = source / "twin"
     shared = source / "shared_ids.json"
     return Road(

@@ -56,11 +56,13 @@ def run(config: TraceConfig) -> Path:
     out = Path(config.out)
     save_config(config, out, facts(road))
     with _alone(out):
-        if trajectories.finished(out) and (out / report.FILE).is_file():
-            return out / report.FILE
-        store = capture.run(road.series, road.concepts, out, **capture_options(road))
-        results, notes = analyse(road, store, out)
-        return report.write(out, results, provenance(road, store, notes))
+        if not (trajectories.finished(out) and (out / report.FILE).is_file()):
+            store = capture.run(road.series, road.concepts, out, **capture_options(road))
+            results, notes = analyse(road, store, out)
+            report.write(out, results, provenance(road, store, notes))
+        if config.figures:
+            report.figures(trajectories.read(out), out / "figures", formats=config.figures)
+        return out / report.FILE
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from neurotrace.report.reading import (
 )
 from neurotrace.report.when_words import lag
 
+LOUD = 1 / 3  # of the experts' effect, from which a control's is no longer a small one
 NECESSARY = "Alignment is necessary for transfer, not sufficient."
 EFFECTS = {
     "interchange": ("across", "interchange"),
@@ -81,11 +82,19 @@ def acting(found: xr.Dataset) -> tuple[bool, str]:
 
 
 def loud_arms(found: xr.Dataset, name: str, at: int) -> list[tuple[str, str]]:
-    """Silent arms whose whole interval lies above zero at a checkpoint, with their values."""
+    """Controls that act at a checkpoint, and by a third of what the experts do, with their values.
+
+    Random neurons carry a little of every concept, so a small effect of theirs is no alarm: what
+    counts is what the experts do beyond it.
+    """
+    experts = arms.pick(found, "experts")
+    least = 0.0 if experts is None else LOUD * curve(experts, name)[at]
     return [
         (arm, with_interval(one, name, at, 2))
         for arm in arms.SILENT
-        if (one := arms.pick(found, arm)) is not None and curve(one, f"{name}_low")[at] > 0
+        if (one := arms.pick(found, arm)) is not None
+        and curve(one, f"{name}_low")[at] > 0
+        and not curve(one, name)[at] < least
     ]
 
 
@@ -154,15 +163,10 @@ def loud_causes(results: Results) -> Iterator[str]:
         if name not in results:
             continue
         found = results[name]
-        lows = [
-            curve(one, f"{variable}_low")
-            for arm in arms.SILENT
-            if (one := arms.pick(found, arm)) is not None
-        ]
-        steps = np.flatnonzero([np.greater(at, 0).any() for at in zip(*lows, strict=True)])
-        if not len(steps):
+        steps = [at for at in range(found.sizes["step"]) if loud_arms(found, variable, at)]
+        if not steps:
             continue
-        at = int(steps[-1])
+        at = steps[-1]
         loud = loud_arms(found, variable, at)
         said = ", ".join(f"{arms.named(arm)} {text}" for arm, text in loud)
         yield (

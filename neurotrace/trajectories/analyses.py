@@ -80,7 +80,7 @@ def tasks(
         "compression": lambda: _compression_tasks(store, sets, path, seed),
         "lives": lambda: _life_tasks(store, get, sets, path, seed),
         "roles": lambda: _role_tasks(store, get, path, top, seed),
-        "language_id": lambda: _language_tasks(store),
+        "language_id": lambda: _language_tasks(store, get, "roles" in analyses),
         "retrieval": lambda: _retrieval_tasks(store),
         "loss": lambda: _loss_tasks(store),
         "confounds": lambda: _confound_tasks(store, get, "overlap" in analyses, seed),
@@ -136,7 +136,7 @@ def _role_tasks(store: ActivationStore, get: Get, path: str, top: float, seed: i
         *_with_twin("roles", roles, store),
         ("division", lambda: division_of_labour(get("roles"))),
     ]
-    if len(store.steps) > 1:
+    if len(store.steps) > 1 and usual_kind(store) is not None:
         made.append(("claims", lambda: role_claims(get("roles"))))
     return made
 
@@ -169,14 +169,23 @@ def _label_tasks(store: ActivationStore, path: str, seed: int) -> list[Task]:
     ]
 
 
-def _language_tasks(store: ActivationStore) -> list[Task]:
+def _language_tasks(store: ActivationStore, get: Get, with_roles: bool) -> list[Task]:
     kind = usual_kind(store)
     if kind is None:
         return _leave_out(
             "language identification",
             f"fewer than two languages have {MIN_TOKENS} drawn tokens of {MIN_TYPES} types",
         )
-    return _with_twin("language_id", partial(language_identification, kind=kind), store)
+    made = _with_twin("language_id", partial(language_identification, kind=kind), store)
+    return [(name, partial(_as_roles_say, get, name, one)) if with_roles else (name, one)
+            for name, one in made]  # fmt: skip
+
+
+def _as_roles_say(get: Get, name: str, compute: Callable[[], xr.Dataset]) -> xr.Dataset:
+    """One accuracy for one question: the layer roles have it from more divisions of the tokens."""
+    roles = get(name.replace("language_id", "roles"))
+    result = compute().assign(value=roles["language_id"], embed=roles["language_id_embed"])
+    return result.drop_vars("replicate", errors="ignore").assign_attrs(seeds=roles.attrs["seeds"])
 
 
 def _loss_tasks(store: ActivationStore) -> list[Task]:

@@ -72,7 +72,7 @@ def language_identification(
     tokens = store.tokens
     if tokens is None:
         raise ValueError(f"got a store without token states; expected {site}/tokens captured")
-    kept, left_out = _tokens_of(tokens, kind)
+    kept, left_out = tokens_of(tokens, kind)
     tokens = tokens[kept]
     if tokens["lang"].nunique() < 2:
         raise ValueError(
@@ -198,13 +198,13 @@ def usual_kind(store: ActivationStore) -> str | None:
     """``whole`` where two languages have enough whole words, else ``all``, else None."""
     if store.tokens is not None:
         for kind in ("whole", "all"):
-            kept, _ = _tokens_of(store.tokens, kind)
+            kept, _ = tokens_of(store.tokens, kind)
             if store.tokens["lang"][kept].nunique() > 1:
                 return kind
     return None
 
 
-def _tokens_of(tokens: pd.DataFrame, kind: str) -> tuple[NDArray[np.bool_], list[str]]:
+def tokens_of(tokens: pd.DataFrame, kind: str) -> tuple[NDArray[np.bool_], list[str]]:
     """Which rows are of a kind, in languages that have enough of it; the languages left out."""
     kept = np.ones(len(tokens), bool) if kind == "all" else (tokens["kind"] == kind).to_numpy()
     counts = tokens["lang"][kept].value_counts()
