@@ -5,6 +5,7 @@ refused.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -207,6 +208,8 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
         return
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.h5.partial").unlink(missing_ok=True)
+    for made in ("causes", "interventions"):  # by other settings
+        shutil.rmtree(out / made, ignore_errors=True)
     partial = out / ".trace.json.partial"
     partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(file)

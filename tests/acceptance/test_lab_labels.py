@@ -1,18 +1,12 @@
-"""What labels of neurons must say of the lab, over three seeds, from kept activations.
+"""What labels of neurons must say of the lab, over three seeds, from kept activations."""
 
-Runs as `test_lab_presets`: set ``NEUROTRACE_TEST_RUNS`` to a folder to use its traces again.
-"""
-
-import os
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from neurotrace import lab, trace, trajectories
-from neurotrace.config import TraceConfig
+from neurotrace import trajectories
 from neurotrace.store import ActivationStore
 
 pytestmark = pytest.mark.slow
@@ -22,18 +16,12 @@ LAST = 1500
 
 
 @pytest.fixture(scope="session")
-def labelled(tmp_path_factory):
+def labelled(lab_run):
     """``labelled(preset, seed)``: counts of every kind over the steps of one run."""
-    kept = os.environ.get("NEUROTRACE_TEST_RUNS")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("labelled")
 
     @cache
     def one(preset: str, seed: int) -> xr.Dataset:
-        run = folder / f"{preset}-{seed}-trace"
-        if not (run / "results.h5").is_file():
-            source = lab.pretrain(preset, out=folder / f"{preset}-{seed}", seed=seed)
-            trace.run(TraceConfig(source=str(source), out=str(run), analyses=("counts",)))
-        store = ActivationStore.open(run)
+        store = ActivationStore.open(lab_run(preset, seed))
         return trajectories.label_counts(store, twin=store.twin)
 
     return one

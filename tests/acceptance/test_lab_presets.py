@@ -1,19 +1,12 @@
-"""What must be found in the lab's presets, over three seeds, from the checkpoints alone.
+"""What must be found in the lab's presets, over three seeds, from the checkpoints alone."""
 
-Each run is trained and traced once, about two minutes of one core. Set ``NEUROTRACE_TEST_RUNS`` to
-a folder to keep the runs and use them again.
-"""
-
-import os
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from neurotrace import lab, trace, trajectories
-from neurotrace.config import TraceConfig
+from neurotrace import trajectories
 
 pytestmark = pytest.mark.slow
 
@@ -22,19 +15,9 @@ LAST = 1500
 
 
 @pytest.fixture(scope="session")
-def traced(tmp_path_factory):
+def traced(lab_run):
     """``traced(preset, seed)``: the results of one run, by name."""
-    kept = os.environ.get("NEUROTRACE_TEST_RUNS")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("acceptance")
-
-    @cache
-    def one(preset: str, seed: int) -> dict[str, xr.Dataset]:
-        source = lab.pretrain(preset, out=folder / f"{preset}-{seed}", seed=seed)
-        run = folder / f"{preset}-{seed}-trace"
-        config = TraceConfig(source=str(source), out=str(run))
-        return trajectories.read(trace.run(config).parent)
-
-    return one
+    return cache(lambda preset, seed: trajectories.read(lab_run(preset, seed)))
 
 
 def headline(results: dict[str, xr.Dataset], name: str = "summary") -> xr.Dataset:
