@@ -16,6 +16,7 @@ from neurotrace.causal.ingredients import Experts, Source
 from neurotrace.causal.materials import Materials
 from neurotrace.causal.neurons import widths_of
 from neurotrace.causal.stage import SITE, Arm, Stage
+from neurotrace.causal.use import node_draws
 
 
 def interchange(
@@ -42,7 +43,7 @@ def interchange(
     ----------
     experts, source
         Chosen on half A, and read on half B; see
-        :func:`neurotrace.causal.ingredients.experts_and_source`.
+        :func:`neurotrace.trajectories.handles`.
     target
         Frames and words of the target languages.
     arms
@@ -64,6 +65,9 @@ def interchange(
 
     Returns
     -------
+    Over (arm): ``across``, the mean over concepts and ordered pairs of languages, ``within``, that
+    of a language's values written into itself, and ``ratio``, the one over the other; intervals
+    come from :func:`neurotrace.causal.summarize_interchange`.
     Over (arm, concept, lang_a, lang_b), source and target: ``value``, the mean over frames
     (across languages off the diagonal, within one on it), and ``se``, its standard error over
     frames; over (arm): ``size``, the mean size of the change. ``chance`` is the value of
@@ -95,6 +99,8 @@ def interchange(
     result = result.where(~alone)
     result["size"] = ("arm", stage.sizes())
     result["ceiling"] = _diagonal(result["value"].sel(arm="experts"))
+    means = node_draws(result["value"], replicates=0, seed=seed).isel(replicate=0, drop=True)
+    result = result.assign({name: means[name] for name in ("across", "within", "ratio")})
     if "random_matched" in names:
         result["chance"] = result["value"].sel(arm="random_matched", drop=True)
     left = "; ".join([*target.left_out, *_lacking(experts, target)])

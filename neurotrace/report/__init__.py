@@ -4,8 +4,9 @@ Nothing here computes: every number comes with its chance level from ``neurotrac
 matplotlib, jinja2 and rich load where they are used.
 """
 
+from neurotrace.report.ablation_plots import ablation
 from neurotrace.report.canvas import svg
-from neurotrace.report.cause_plots import ablation, interchange_arms, interchange_doses, use
+from neurotrace.report.cause_plots import interchange_arms, interchange_doses, use
 from neurotrace.report.claim import Claim, claim
 from neurotrace.report.files import figures
 from neurotrace.report.forcing_plots import forcing

@@ -19,6 +19,7 @@ from neurotrace.report.reading import (
     number,
     with_interval,
 )
+from neurotrace.report.silence_words import SETS, shortly
 from neurotrace.report.when_words import steps_between, still_rising, without_onset
 
 Line = tuple[str, str]
@@ -69,11 +70,9 @@ def _silenced(results: Results) -> Iterator[Line]:
     if "ablation" not in results:
         return
     found = demand(results, "ablation")
-    shared = arms.said(found, "shared", "value", digits=3)
-    random = arms.said(found, "random_shared", "value", digits=3)
-    if shared:
-        beside = f", random {random}" if random else ""
-        yield "silenced", f"shared neurons {shared} nats a token{beside} (none 0)"
+    said = [text for name in SETS if (text := shortly(found, name))]
+    if said:
+        yield "silenced", f"{'; '.join(said)} (nats a token, none 0)"
 
 
 def _lives(results: Results) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neurotrace.report import coincidence
 from neurotrace.report.reading import Results, count, number
 
 RIGHT_TO_LEFT = {"Arab", "Aran", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm", "Rohg", "Samr", "Mand"}
@@ -16,7 +17,8 @@ MOST_CARDS, MOST_SENTENCES = 12, 3
 LEAD = (
     "The sentences on which a neuron is most active, by activation alone, from the half on which "
     "it was not chosen: at the first checkpoint, at the one since which it serves its languages, "
-    "and at the last. A filled dot marks a sentence of its concept."
+    "and at the last. A filled dot marks a sentence of its concept. Coincidence is the share of such "
+    "pairs that languages would have in common if they chose independently."
 )
 
 
@@ -66,6 +68,7 @@ def _card(name: str, rows: list[dict[str, Any]], results: Results) -> dict[str, 
         "name": str(name),
         "concept": concept,
         "beside": _beside(results, str(name)),
+        "doubt": _doubt(results, str(name)),
         "steps": [f"step {count(step)}" for step in steps],
         "rows": [
             {
@@ -92,19 +95,36 @@ def _cell(rows: list[dict[str, Any]], lang: str, step: int) -> list[dict[str, An
 
 
 def _beside(results: Results, name: str) -> str:
-    """The numbers of a card: AP in each language at the end, chance, and the best other concept."""
-    found = results.get("lives")
-    if found is None or "name" not in found.coords or "chance" not in found:
+    """The numbers of a card: AP in each language at the end, chance, best other concept, and the
+    share of coincidence."""
+    one = _life(results, name)
+    if one is None or "chance" not in one:
         return ""
-    names = [str(one) for one in found["name"].values]
-    if name not in names:
-        return ""
-    one = found.isel(neuron=names.index(name), step=-1)
-    ap, chance = one["value"].values.astype(float), float(one["chance"].mean())
+    last = one.isel(step=-1)
+    ap, chance = last["value"].values.astype(float), float(last["chance"].mean())
     if not np.isfinite(ap).any():
         return ""
     low, high = (number(float(end), 2) for end in (np.nanmin(ap), np.nanmax(ap)))
     text = f"AP {low} to {high} over {len(ap)} languages (chance {number(chance)}"
-    if "best_other" in one:
-        text += f", best other concept {number(float(one['best_other']), 2)}"
-    return f"{text}) at the last checkpoint"
+    if "best_other" in last:
+        text += f", best other concept {number(float(last['best_other']), 2)}"
+    text += ") at the last checkpoint"
+    return f"{text}; {coincidence.beside(_share(one))}"
+
+
+def _doubt(results: Results, name: str) -> str:
+    """The mark of a card whose life is mostly coincidence; empty where it is not."""
+    one = _life(results, name)
+    return coincidence.MARK if one is not None and coincidence.is_mostly(_share(one)) else ""
+
+
+def _life(results: Results, name: str) -> xr.Dataset | None:
+    found = results.get("lives")
+    if found is None or "name" not in found.coords:
+        return None
+    names = [str(one) for one in found["name"].values]
+    return found.isel(neuron=names.index(name)) if name in names else None
+
+
+def _share(one: xr.Dataset) -> float:
+    return float(one["coincidence"]) if "coincidence" in one else float("nan")

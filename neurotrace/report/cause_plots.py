@@ -1,4 +1,4 @@
-"""Figures of use: what happens when experts are written into another language, or silenced.
+"""Figures of use: what happens when experts are written into another language.
 
 The rules are those of ``plots``: results in, Figure out, no number without its chance level.
 """
@@ -212,46 +212,3 @@ def _dose_curve(ax: "Axes", one: xr.Dataset, colour: str, label: str) -> None:
     )
     ax.plot(dose, value, "o-", color=colour, linewidth=1.8, markersize=4, label=label)
     ax.vlines(dose, low, high, color=colour, linewidth=1.2, alpha=0.7)
-
-
-def ablation(results: Results) -> "Figure":
-    """What does the model lose when shared or language-specific neurons are silenced?
-
-    Filled: the last checkpoint; rings: the first. As many random neurons of the same layers stand
-    beside each set.
-
-    Raises
-    ------
-    ValueError
-        Without ``ablation``, or where it has no ``chance``.
-    """
-    found = demand(results, "ablation")
-    shown = _shown(found, "value")
-    names = step_names(found)
-    figure, ax = rows_of(
-        "Change in loss when neurons are silenced",
-        joined("nats a token, all languages and concepts", _sizes(found, shown)),
-        [arms.named(arm) for arm in shown],
-        left=1.95,
-        head=KEYED,
-    )
-    ax.axvline(0.0, color=COLOURS["chance"], linestyle=":", linewidth=1.3)
-    for at, arm in enumerate(shown):
-        one, colour = arms.pick(found, arm), arms.tint(arm, at)
-        if one is None:
-            continue
-        _dot(ax, one, "value", at - 0.13, colour, filled=True)
-        if len(names) > 1:
-            _dot(ax, one.isel(step=[0]), "value", at + 0.17, colour, filled=False)
-    ax.set_xlabel("change in loss (nats a token; 0 is none)", fontsize=9)
-    _hold(ax, (-0.02, 0.1))
-    key(figure, _two_handles(names[-1], names[0])[: 2 if len(names) > 1 else 1])
-    return figure
-
-
-def _sizes(found: xr.Dataset, shown: list[str]) -> str:
-    """How many neurons each set has at the last checkpoint, where that is known."""
-    one = arms.pick(found, "shared") if "shared" in shown else None
-    if one is None or "neurons" not in one:
-        return ""
-    return f"{count(curve(one, 'neurons')[-1])} shared neurons"

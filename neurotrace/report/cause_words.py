@@ -1,4 +1,4 @@
-"""What interventions did, in words: interchange, ablation, and controls that are loud."""
+"""What interchange did, in words, and which controls of interventions are loud."""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -50,16 +50,23 @@ def use(results: Results) -> Iterator[Said]:
         else f"That a {meaning}'s experts act across languages is not shown"
     )  # fmt: skip
     text = (
-        f"{verdict}: at {names[-1]}, written into another language's sentence, their values raise "
-        f"the {meaning}'s words there by {arms.said(found, 'experts', 'across')} nats beyond other "
-        f"words{f', norm-matched random neurons {random}' if random else ''} (none is 0). "
-        f"{_ratio(found, results)}."
+        f"{verdict}. At {names[-1]}, written into another language's sentence, their values raise "
+        f"its words there by {arms.said(found, 'experts', 'across')} nats beyond other words"
+        f"{f', norm-matched random neurons by {random}' if random else ''} (none is 0). "
+        f"{_beyond(experts)}{_ratio(found, results)}."
     )
     text += f" {against}" if against else ""
     text += _already(found, names)
     text += f" {lag(results)}" if lag(results) else ""
     together = " ".join((text, NECESSARY if "summary" in results or "retrieval" in results else ""))
     yield Said("Use across languages", together.strip(), "found" if acts else "not_found")
+
+
+def _beyond(experts: xr.Dataset) -> str:
+    """The paired difference to norm-matched random neurons, which the verdict rests on."""
+    if not isfinite(curve(experts, "excess_low")[-1]):
+        return ""
+    return f"Beyond random that is {with_interval(experts, 'excess', -1, 2)}. "
 
 
 def acting(found: xr.Dataset) -> tuple[bool, str]:
@@ -103,14 +110,18 @@ def _ratio(found: xr.Dataset, results: Results) -> str:
     if not isfinite(value):
         return "The ratio to the effect within a language is undefined"
     text = (
-        f"Within a language they do by {arms.said(found, 'experts', 'within')}: a ratio of "
+        f"Within a language they do by {arms.said(found, 'experts', 'within')}. That is a ratio of "
         f"{with_interval(found, 'ratio', -1, 2)} (0 is none, 1 fully shared)"
     )
     if "summary" in results:
         overlap = with_interval(headline(results), "corrected", -1)
         text += f", beside a corrected overlap of {overlap} (chance 0)"
     rotated = arms.said(found, "rotated", "across")
-    return text + (f". Rotated units give {rotated} nats across" if rotated else "")
+    if not rotated:
+        return text
+    share = with_interval(found, "ratio_rotated", -1, 2) if (
+        isfinite(curve(found, "ratio_rotated")[-1])) else ""  # fmt: skip
+    return f"{text}. Rotated units give {rotated} nats across{f', a ratio of {share}' if share else ''}"
 
 
 def _already(found: xr.Dataset, names: list[str]) -> str:
@@ -122,39 +133,6 @@ def _already(found: xr.Dataset, names: list[str]) -> str:
     if curve(one, "across_low")[0] > 0:
         return f" It acts already at {names[0]}, with {value}: that is no effect of training."
     return f" At {names[0]} it was {value}."
-
-
-def silenced(results: Results) -> Iterator[Said]:
-    """What is lost without shared and language-specific neurons, beside as many random ones.
-
-    Raises
-    ------
-    ValueError
-        Where ``ablation`` has no ``chance``.
-    """
-    if "ablation" not in results:
-        return
-    found = demand(results, "ablation")
-    said, more = [], False
-    for arm, control in (("shared", "random_shared"), ("language", "random_language")):
-        one, random = arms.pick(found, arm), arms.pick(found, control)
-        if one is None or not isfinite(curve(one, "value")[-1]):
-            continue
-        n = curve(one, "neurons")[-1]
-        beside = "" if random is None else (
-            f", as many random ones {with_interval(random, 'value', -1)}")  # fmt: skip
-        many = f"{n:,.0f} " if isfinite(n) else ""
-        said.append(f"{many}{arms.named(arm)} {with_interval(one, 'value', -1)}{beside}")
-        if random is not None:
-            more |= bool(curve(one, "value_low")[-1] > curve(random, "value_high")[-1])
-    if said:
-        verdict = "costs more than silencing random ones" if more else (
-            "is not shown to cost more than silencing random ones")  # fmt: skip
-        text = (
-            f"At {step_names(found)[-1]} silencing neurons {verdict} (change in loss, nats a "
-            f"token; none is 0): {'; '.join(said)}."
-        )
-        yield Said("Silencing them", text, "found" if more else "not_found")
 
 
 def loud_causes(results: Results) -> Iterator[str]:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from neurotrace.report import arms
 from neurotrace.report.canvas import COLOURS, panels
+from neurotrace.report.interval_bars import barred
 from neurotrace.report.reading import Curve, Results, attribute, curve, demand, joined
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ ODDS_VIEW = (-0.5, 1.0)
 def forcing(results: Results) -> "Figure":
     """What does the model write when one language's experts of a concept are switched on?
 
-    Left: the concept's share of content words as a change in log-odds against the unforced model.
-    Middle: the share of the source language. Right: the share of texts that are degenerate, where
-    no language can be said.
+    Left: the concept's share of content words as a change in log-odds against the unforced model,
+    with a bar for each interval. Middle: the share of the source language. Right: the share of
+    texts that are degenerate, where no language can be said.
 
     Raises
     ------
@@ -34,20 +35,21 @@ def forcing(results: Results) -> "Figure":
     source, seeds = source_of(found), attribute(found, "seeds")
     figure, (topic, tongue, broken) = panels(
         found,
-        "Forced generation: the topic, the language, and texts that are neither",
+        "Forced generation: does the topic come, and in which language?",
         joined(
-            f"source language {source}" if source else "",
-            f"{seeds} seeds" if seeds else "",
-            "each arm against the unforced model at the same checkpoint",
+            f"experts of {source} switched on" if source else "experts switched on",
+            f"{seeds} texts for each concept and arm" if seeds else "",
+            "beside the unforced model at the same checkpoint",
         ),
-        ylabels=["log-odds of the topic", "share of the source language", "degenerate texts"],
+        ylabels=["change in log-odds of the topic", "share of the source language",
+                 "degenerate texts"],
         label_width=16,
-    )
-    topic.level(0.0, "unforced", COLOURS["embed"])
-    for at, (arm, one) in enumerate(arms.each(found, "topic_log_odds")):
-        low, high = (curve(one, f"topic_log_odds_{end}") for end in ("low", "high"))
-        topic.line(curve(one, "topic_log_odds"), arms.short(arm), arms.tint(arm, at), low=low,
-                   high=high, shade=0.13 if arm == "experts" else 0.05)  # fmt: skip
+    )  # fmt: skip
+    topic.level(0.0, "unforced", COLOURS["embed"], style="--")
+    forced = [(arm, one) for arm, one in arms.each(found, "topic_log_odds") if arm != "unforced"]
+    for at, (arm, one) in enumerate(forced):
+        barred(topic, one, "topic_log_odds", arms.short(arm), arms.tint(arm, at), at=at,
+               of=len(forced))  # fmt: skip
     for at, arm in enumerate(arms.of(found)):
         one = found.isel(arm=at)
         style = "--" if arm == "unforced" else "-"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurotrace.report import (
+    ablation_plots,
     cause_plots,
     forcing_plots,
     label_plots,
@@ -176,7 +177,9 @@ GALLERY = (
         "How does a neuron come to serve many languages?",
         "Chosen on half of the sentences, read on the other half. The grey area is the null; "
         "only above the dashed line lies what the re-initialised model does not reach. A neuron "
-        "whose best other concept is as high is not of this concept alone.",
+        "whose best other concept is as high is not of this concept alone. Coincidence: the share "
+        "of such pairs that languages would have in common if they chose independently; a tinted "
+        "panel has more than half and is no sign of sharing.",
         wide=True,
         there=life_plots.any_lives,
     ),
@@ -232,12 +235,14 @@ GALLERY = (
         "neurons should stay at 0 at any strength.",
     ),
     Plot(
-        cause_plots.ablation,
+        ablation_plots.ablation,
         "ablation",
         "use",
         "What is lost without them?",
-        "Loss with the neurons silenced minus loss as it is. Only what exceeds as many random"
-        " neurons of the same layers is theirs.",
+        "Loss with the neurons silenced minus loss as it is; bars are 95 % intervals. Only what "
+        "exceeds as many random neurons of the same layers, rescaled to change as much, is "
+        "theirs. Right: one language’s neurons at a time, mean over languages.",
+        wide=True,
     ),
     Plot(
         layer_plots.language_identification,
@@ -259,9 +264,10 @@ GALLERY = (
         "forcing",
         "language",
         "Switched on, do a language’s experts bring the topic, and the language?",
-        "Left: 0 is the unforced model. The judge counts the concept’s words and does not "
-        "know the condition. Middle: dashed is the unforced model; an arm beside it follows "
-        "it. No share is drawn where more than 20 % of the texts are in no language (right).",
+        "Left: how much likelier the concept’s words become than in the unforced model, which is "
+        "0; bars are 95 % intervals. The judge counts words and does not know the condition. "
+        "Middle: dashed is the unforced model. No share is drawn where more than 20 % of the texts "
+        "are in no language or repeat themselves (right). A difference of means is the ceiling.",
         wide=True,
     ),
     Plot(

@@ -64,7 +64,8 @@ GLOSSARY = (
         "rotated basis",
         "The same site after a random orthogonal map, applied to every token before pooling. What "
         "survives it is a property of the subspace; “neurons” is said only where the interval of "
-        "neurons minus rotated basis lies above 0.",
+        "neurons minus rotated basis lies above 0. “Rotated units” are the coordinates of that "
+        "basis.",
     ),
     Term(
         "twin",
@@ -127,6 +128,12 @@ GLOSSARY = (
         "The average precision of one neuron for one concept in every language, held out, over "
         "training. A neuron serves a language where that is above the null and above what the "
         "re-initialised model reaches.",
+    ),
+    Term(
+        "coincidence",
+        "Of the pairs of a neuron and a concept that are called in as many languages as a life's, "
+        "the share that languages would have in common if they chose independently. Near 1 "
+        "nothing speaks for sharing; a life above 0.5 is marked.",
     ),
     Term(
         "division of labour",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from neurotrace.report import coincidence
 from neurotrace.report.canvas import COLOURS, FAMILY, STYLES, panels
 from neurotrace.report.grid import KEYED_AXIS, key, sheet
 from neurotrace.report.reading import (
@@ -34,6 +35,7 @@ LEVELS: dict[str, tuple[str, str, Any]] = {
     "learned": ("learned from here", "twin", (0, (4, 3))),
     "best_other": ("best other concept", "pseudo", "-."),
 }
+DOUBTFUL = "#FBEFE3"  # ground of a life that is mostly coincidence
 KEY_LINE = 0.17  # inches a line of the key takes
 
 
@@ -42,7 +44,7 @@ def lives(results: Results) -> "Figure":
 
     Held-out AP in every language, beside chance, the null's upper bound, the threshold of what was
     learned and the neuron's best other concept; levels that differ between languages are drawn at
-    their mean.
+    their mean. Each panel has its share of coincidence; one above a half is tinted and marked.
 
     Raises
     ------
@@ -60,6 +62,7 @@ def lives(results: Results) -> "Figure":
             attribute(found, "path"),
             f"chosen at step {count(selected)}" if selected is not None else "",
             f"{shown} of {found.sizes['neuron']} neurons" if shown < found.sizes["neuron"] else "",
+            "tinted: mostly coincidence" if _doubtful(found, shown) else "",
         ),
         headings=[_heading(found, at) for at in range(shown)],
         columns=COLUMNS,
@@ -85,6 +88,10 @@ def _heading(found: xr.Dataset, at: int) -> str:
     return joined(name, concept)
 
 
+def _doubtful(found: xr.Dataset, shown: int) -> bool:
+    return any(coincidence.is_mostly(value) for value in coincidence.coincidences(found)[:shown])
+
+
 def _life(ax: "Axes", one: xr.Dataset) -> None:
     x = step_axis(ax, one, small=True)
     for at, y in enumerate(by_family(one, "lang").values()):
@@ -101,12 +108,31 @@ def _life(ax: "Axes", one: xr.Dataset) -> None:
             ax.plot(x, y, linestyle=style, color=COLOURS[colour], linewidth=1.1)
         elif np.isfinite(y).any():
             ax.axhline(y[np.isfinite(y)][-1], linestyle=style, color=COLOURS[colour], linewidth=1.1)
-    since = float(one["since"]) if "since" in one else float("nan")
-    if isfinite(since):
-        ax.text(0.03, 0.94, f"serves from step {count(since)}", transform=ax.transAxes, va="top",
-                fontsize=7.5, color="#555555")  # fmt: skip
+    _remarks(ax, one)
     ax.set_ylim(0, 1.02)
     ax.set_yticks([0, 0.5, 1])
+
+
+def _remarks(ax: "Axes", one: xr.Dataset) -> None:
+    """Since when it serves, and how much of that is coincidence."""
+    since = float(one["since"]) if "since" in one else float("nan")
+    value = float(one["coincidence"]) if "coincidence" in one else float("nan")
+    mark = coincidence.is_mostly(value)
+    lines = [
+        (f"serves from step {count(since)}" if isfinite(since) else "", "#555555"),
+        (_said(value, mark), COLOURS["rotated"] if mark else "#555555"),
+    ]
+    for row, (text, colour) in enumerate(line for line in lines if line[0]):
+        ax.text(0.03, 0.94 - 0.11 * row, text, transform=ax.transAxes, va="top", fontsize=7.5,
+                color=colour, fontweight="bold" if colour != "#555555" else "normal")  # fmt: skip
+    if mark:
+        ax.set_facecolor(DOUBTFUL)
+
+
+def _said(value: float, mark: bool) -> str:
+    if not isfinite(value):
+        return ""
+    return f"{coincidence.MARK if mark else 'coincidence'} ({coincidence.share(value)})"
 
 
 def _style(at: int) -> Any:

@@ -11,8 +11,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from neurotrace.report import cards, confounds, label_tables, origin, tables
+from neurotrace.report import cards, cause_tables, confounds, label_tables, origin, tables
 from neurotrace.report.canvas import svg
+from neurotrace.report.coincidence import lives_said
 from neurotrace.report.contents import ANALYSES, sections
 from neurotrace.report.gallery import GALLERY, SECTIONS, Plot
 from neurotrace.report.glossary import GLOSSARY
@@ -182,11 +183,13 @@ def _sheets(results: Results) -> list[dict[str, Any]]:
                  if plot.section == anchor and plot.drawn(results)]
         for anchor in SECTIONS
     }  # fmt: skip
+    said, folded = {"which": lives_said(results)}, cause_tables.folded(results)
     return [
-        {"anchor": anchor, "name": SECTIONS[anchor], "figures": figures}
+        {"anchor": anchor, "name": SECTIONS[anchor], "figures": figures,
+         "said": said.get(anchor, ""), "tables": folded.get(anchor, [])}
         for anchor, figures in drawn.items()
         if figures
-    ]
+    ]  # fmt: skip
 
 
 def _figure(plot: Plot, results: Results) -> dict[str, Any]:

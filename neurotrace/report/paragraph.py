@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import NamedTuple
 
-from neurotrace.report.cause_words import NECESSARY, silenced, use
+from neurotrace.report.cause_words import NECESSARY, use
 from neurotrace.report.claim import claimed_meaning, claimed_units, single_units
 from neurotrace.report.reading import (
     Results,
@@ -25,6 +25,7 @@ from neurotrace.report.reading import (
     with_interval,
 )
 from neurotrace.report.shapes import shapes
+from neurotrace.report.silence_words import silenced
 from neurotrace.report.when_words import when
 
 TRACED = ("claims", "summary", "forcing", "lives_counts")  # what the four shapes are read from
@@ -68,11 +69,11 @@ def _units(results: Results) -> str:
     if units == "neurons":
         return (
             f"This page says “neurons”, since they overlap more than a random rotation of the "
-            f"same site: {value} (no difference is 0)."
+            f"same site does: by {value} (no difference is 0)."
         )
     return (
         f"This page says “directions”, not “neurons”, since these are not shown to overlap more "
-        f"than a random rotation of the same site: {value} (no difference is 0)."
+        f"than a random rotation of the same site does: by {value} (no difference is 0)."
     )
 
 
@@ -123,7 +124,7 @@ def _saved(results: Results) -> str:
     deranged = curve(found, "deranged")[-1]
     silent = f"; deranged labels {number(deranged)}" if isfinite(deranged) else ""
     return (
-        f"Languages that use the same {single_units(results)} save "
+        f"Experts of several languages meet in the same {single_units(results)}: that saves "
         f"{with_interval(found, 'value', -1)} of all expert places at {step_names(found)[-1]}, "
         f"{verdict} coincidence gives ({null}{silent})."
     )
@@ -140,12 +141,12 @@ def _spread(results: Results) -> str:
     twin = ""
     if "participation_twin" in results:
         random = number(level(demand(results, "participation_twin"), "value"), 1)
-        twin = f", the re-initialised model {random}"
+        twin = f"; in the re-initialised model it does over {random}"
     layers = by_family(found, "layer")
     return (
-        f"A layer's activity spreads over {number(value[-1], 1)} directions on average at "
-        f"{names[-1]}{start} (participation ratio, mean of {len(layers) or 1} layers; independent "
-        f"neurons give {number(curve(found, 'chance')[-1], 1)}{twin})."
+        f"A layer's activity spreads over {number(value[-1], 1)} directions at {names[-1]}{start} "
+        f"(participation ratio, mean of {len(layers) or 1} layers). By chance, were its neurons "
+        f"independent, it would over {number(curve(found, 'chance')[-1], 1)}{twin}."
     )
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 from neurotrace.report import arms
 from neurotrace.report.claim import claimed_meaning, single_units
+from neurotrace.report.coincidence import lives_said
 from neurotrace.report.forcing_plots import one_source, share_of, source_of
 from neurotrace.report.reading import (
     Kind,
@@ -49,12 +50,12 @@ def _identification(results: Results) -> Said:
     first, last = attribute(found, "first"), attribute(found, "last")
     peak = " (its highest)" if attribute(found, "series_first") not in (None, first) else ""
     when = f" from step {count(first)}{peak} to step {count(last)}" if last is not None else ""
-    mean = _direction(found, "mean_change", "falls", "does not fall but rises", "no fall is shown")
+    mean = _direction(found, "mean_change", "falls", "does not fall but rises", "is not shown to fall")
     spread = _direction(
-        found, "spread_change", "does not grow but shrinks", "grows", "no growth is shown"
+        found, "spread_change", "does not grow but shrinks", "grows", "is not shown to grow"
     )
     text = (
-        f"Its mean over the layers{when}: {mean}. Its spread over the layers: {spread}. "
+        f"Its mean over the layers {mean}{when}. Its spread over the layers {spread}. "
         f"{NO_EVIDENCE}"
     )
     both = _end(found, "mean_change_high") < 0 and _end(found, "spread_change_low") > 0
@@ -74,14 +75,15 @@ def _overlap(results: Results) -> Said:
         return Said(name, "It was not traced.", "note")
     main = headline(results)
     low, high = (curve(main, f"excess_{end}")[-1] for end in ("low", "high"))
-    verdict = "It is above that of wrong ones" if low > 0 else (
-        "It is not above that of wrong ones"
-        if isfinite(high) else "Whether it is above that of wrong ones cannot be said"
+    rivals = f"that of different {claimed_meaning(results)}s"
+    verdict = f"It is above {rivals}" if low > 0 else (
+        f"It is not shown to be above {rivals}"
+        if isfinite(high) else f"Whether it is above {rivals} cannot be said"
     )  # fmt: skip
     text = (
         f"{verdict} at {step_names(main)[-1]}: {with_interval(main, 'value', -1)} against "
-        f"{with_interval(main, 'wrong_concept', -1)} (chance {number(curve(main, 'chance')[-1])}); "
-        f"the excess over the larger baseline is {with_interval(main, 'excess', -1)} (none is 0)."
+        f"{with_interval(main, 'wrong_concept', -1)} (chance {number(curve(main, 'chance')[-1])}). "
+        f"Beyond the larger baseline it is {with_interval(main, 'excess', -1)} (none is 0)."
     )
     return Said(name, text + _depth(results, shown=low > 0), "found" if low > 0 else "not_found")
 
@@ -101,10 +103,10 @@ def _depth(results: Results, *, shown: bool) -> str:
         ends[layer] = (with_interval(one, "corrected", -1), curve(one, "corrected_low")[-1],
                        curve(one, "corrected_high")[-1])  # fmt: skip
     (most, (top, low, _)), (least, (bottom, _, high)) = ends.items()
-    apart = "" if low > high else ", with intervals that meet"
+    apart = "" if low > high else "; the intervals meet"
     return (
-        f" Experts chosen within layers overlap most in layer {most} (corrected {top}) and least "
-        f"in layer {least} ({bottom}; chance 0){apart}. This profile over depth is this model's "
+        f" Chosen within layers, experts overlap most in layer {most} (corrected {top}) and least "
+        f"in layer {least} ({bottom}; chance 0{apart}). This profile over depth is this model's "
         "own; the published one is highest in middle layers."
     )
 
@@ -135,9 +137,9 @@ def _forced(results: Results) -> Said:
         random is not None) else ""  # fmt: skip
     odds = with_interval(experts, "source_log_odds", -1, 2)
     text = (
-        f"{verdict} at {step}: with experts of {source} switched on, the share of {source} is "
-        f"{number(share[-1], 2)}, unforced {number(unforced[-1], 2)}{beside}; change in log-odds "
-        f"{odds} (none is 0){_earlier(found, share, unforced)}.{topic}"
+        f"{verdict} at {step}. With experts of {source} switched on, the share of {source} is "
+        f"{number(share[-1], 2)}, unforced {number(unforced[-1], 2)}{beside}. Its log-odds change "
+        f"by {odds} (none is 0).{_earlier(found, share, unforced)}{topic}"
     )
     return Said(name, text, kind)
 
@@ -147,7 +149,7 @@ def _follows(found: xr.Dataset, low: float, high: float) -> tuple[str, Kind]:
     if not (isfinite(low) and isfinite(high)):
         return "It stands beside the unforced one", "note"
     if low <= 0 <= high:
-        return "It follows the unforced one", "note"
+        return "It is not shown to differ from the unforced one", "note"
     way = "towards" if low > 0 else "away from"
     random = arms.pick(found, "random_matched")
     if random is not None:
@@ -165,22 +167,27 @@ def _earlier(found: xr.Dataset, share: np.ndarray, unforced: np.ndarray) -> str:
         return ""
     at = int(known[0])
     return (
-        f"; at {step_names(found)[at]} it was {number(share[at], 2)}, "
-        f"unforced {number(unforced[at], 2)}"
+        f" At {step_names(found)[at]} that share was {number(share[at], 2)}, "
+        f"unforced {number(unforced[at], 2)}."
     )
 
 
 def _topic(found: xr.Dataset) -> str:
-    """Whether the topic comes, beside norm-matched random neurons."""
+    """Whether the topic comes, beside norm-matched random neurons and beyond them."""
     experts = arms.pick(found, "experts")
     if experts is None or not isfinite(curve(experts, "topic_log_odds")[-1]):
         return ""
-    comes = "comes" if curve(experts, "topic_log_odds_low")[-1] > 0 else "is not seen to come"
+    beyond = curve(experts, "topic_over_random_low")[-1]  # NaN where it was not traced
+    comes = curve(experts, "topic_log_odds_low")[-1] > 0 and not beyond <= 0
     random = arms.said(found, "random_matched", "topic_log_odds")
-    return (
-        f" The topic {comes}: change in log-odds {arms.said(found, 'experts', 'topic_log_odds')}"
-        f"{f', norm-matched random {random}' if random else ''} (none is 0)."
+    text = (
+        f" The topic {'comes' if comes else 'is not shown to come'}: its log-odds change by "
+        f"{arms.said(found, 'experts', 'topic_log_odds')}"
+        f"{f', with norm-matched random neurons by {random}' if random else ''} (none is 0)."
     )
+    if isfinite(beyond):
+        text += f" Beyond random that is {with_interval(experts, 'topic_over_random', -1, 2)}."
+    return text
 
 
 def _single_neurons(results: Results) -> Said:
@@ -197,13 +204,13 @@ def _single_neurons(results: Results) -> Said:
     where = f"{least} languages or more" if least else "several languages"
     verdict = "more than coincidence gives" if more else "no more than coincidence gives"
     different = curve(found, "neurons")[-1]
-    on = f", on {count(different)} {units}," if isfinite(different) else ""
+    on = f" They lie on {count(different)} {units}." if isfinite(different) else ""
     text = (
-        f"{count(value)} pairs of a {units[:-1]} and a {claimed_meaning(results)}{on} hold in "
+        f"{count(value)} pairs of a {units[:-1]} and a {claimed_meaning(results)} hold in "
         f"{where} at {step_names(found)[-1]}, {verdict} "
-        f"({count(null)} {between(low, high, 0)}{silent})."
+        f"({count(null)} {between(low, high, 0)}{silent}).{on} {lives_said(results)}"
     )
-    return Said(name, text, "found" if more else "not_found")
+    return Said(name, text.strip(), "found" if more else "not_found")
 
 
 def _end(found: xr.Dataset, name: str) -> float:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from neurotrace.report.reading import checkpoint_keys, short_count, staged, steps_of
 
+LABEL = 0.4  # inches that a label such as 1,500 takes
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -36,7 +38,8 @@ def step_axis(ax: "Axes", dataset: xr.Dataset, *, small: bool = False) -> NDArra
         ax.set_xscale("log")
         pad = (x.max() / x.min()) ** 0.02
         ax.set_xlim(x.min() / pad, x.max() * pad)
-        places = _ticks(x, bool((steps == 0).any()))
+        wide = ax.get_position().width * ax.figure.get_figwidth()
+        places = _ticks(x, bool((steps == 0).any()), max(LABEL / wide, 0.09))
         labels = ["0" if at == half and 0 in steps else short_count(at) for at in places]
     if small and not ordinal:
         kept = spaced(len(places), 3)
@@ -75,8 +78,11 @@ def places(found: xr.Dataset, base: xr.Dataset, x: NDArray[np.float64]) -> NDArr
     return np.array([known.get(key, np.nan) for key in checkpoint_keys(found)])
 
 
-def _ticks(x: NDArray[np.float64], zero: bool) -> NDArray[np.float64]:
-    """Round steps spread over a log axis; the place of step 0, and the last step, always."""
+def _ticks(x: NDArray[np.float64], zero: bool, apart: float) -> NDArray[np.float64]:
+    """Round steps spread over a log axis; the place of step 0, and the last step, always.
+
+    ``apart`` is what two labels need, as a share of the axis.
+    """
     low, high = x[1 if zero else 0], x.max()
     for steps in ((1,), (1, 3), (1, 2, 5)):
         decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
@@ -84,7 +90,7 @@ def _ticks(x: NDArray[np.float64], zero: bool) -> NDArray[np.float64]:
         found = found[(found >= low) & (found <= high)]
         if len(found) >= 3:
             break
-    room = (high / x.min()) ** 0.09  # two labels need about a tenth of the axis
+    room = (high / x.min()) ** apart
     found = found[found * room <= high] if len(found) else found
     found = found[found >= x.min() * room] if zero else found
     return np.concatenate([x[:1] if zero else [], found, [high]])

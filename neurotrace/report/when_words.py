@@ -58,7 +58,7 @@ def _sentence(found: xr.Dataset, name: str) -> str:
     if at_scalar(found, "censored") == 1:
         text += ", where it is first defined: it may have begun before"
     if isfinite(onset.half):
-        text += f" and is half of its end at step {steps_between(onset.half, onset[2], onset[3])}"
+        text += f". It is half of its end at step {steps_between(onset.half, onset[2], onset[3])}"
     text += _fixed_level(found)
     if still_rising(found):
         text += ". It still rises at the end, so its half is early"
@@ -82,7 +82,7 @@ def _fixed_level(found: xr.Dataset) -> str:
     if not (isfinite(step) and level):
         return ""
     low, high = (at_scalar(found, f"level_step_{end}") for end in ("low", "high"))
-    return f"; it reaches {level:g} at step {steps_between(step, low, high)}"
+    return f". It reaches {level:g} at step {steps_between(step, low, high)}"
 
 
 def still_rising(found: xr.Dataset) -> bool:
@@ -110,7 +110,7 @@ def _layers(results: Results) -> str:
         for at in dict.fromkeys((first, last))
     ]
     without = f"; {n - len(known)} of {n} layers have no onset" if len(known) < n else ""
-    return f"By layer, half is reached at {' to '.join(said)}{without}."
+    return f"Layer by layer, half is reached from {' to '.join(said)}{without}."
 
 
 def _changes(results: Results) -> str:
@@ -146,11 +146,12 @@ def lag(results: Results) -> str:
         return "No lag between use and overlap can be given, since one of them has no onset."
     use, overlap = attribute(found, "half_use"), attribute(found, "half_overlap")
     known = use is not None and overlap is not None
-    halves = f"use is half up at step {count(use)}, overlap at {count(overlap)}; " if known else ""
+    halves = f"Use is half up at step {count(use)}, overlap at step {count(overlap)}. " if (
+        known) else ""  # fmt: skip
     first = "neither is shown to come first"
     first = "use comes first" if high < 0 else "overlap comes first" if low > 0 else first
     return (
-        f"On the lag: {halves}{number(value, 2)} {between(low, high, 2)} doublings of the step "
+        f"{halves}The lag is {number(value, 2)} {between(low, high, 2)} doublings of the step "
         f"(0: together), so {first}."
     )
 

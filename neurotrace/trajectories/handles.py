@@ -190,8 +190,7 @@ def _rows(
     halved: Halved, langs: list[int], concepts: list[int], n_sources: int, seed: int
 ) -> tuple[Rows, Rows, Rows]:
     """By language and concept: half A with it, half A without it, drawn ones of half B with it."""
-    rng = np.random.default_rng([seed, STREAM])
-    in_a, labels = halved.in_a[0], halved.labels
+    store, in_a, labels = halved.store, halved.in_a[0], halved.labels
     positive, negative, of_b = (
         [[halved.rows[lang][kept] for kept in _kept(halved, lang, concepts, side, sign)]
          for lang in langs]
@@ -201,8 +200,18 @@ def _rows(
     if least < 1 or not (labels >= 0).any():
         raise ValueError("got a concept without sentences in half B; expected one in each language")
     n = min(n_sources, least)
-    drawn = [[np.sort(rng.choice(rows, n, replace=False)) for rows in own] for own in of_b]
+    drawn = [
+        [_drawn(rows, n, (store.languages[lang], store.concepts[concept]), seed)
+         for concept, rows in zip(concepts, own, strict=True)]
+        for lang, own in zip(langs, of_b, strict=True)
+    ]  # fmt: skip
     return positive, negative, drawn
+
+
+def _drawn(rows: NDArray[np.intp], n: int, names: tuple[str, str], seed: int) -> NDArray[np.intp]:
+    # By name: which languages and concepts are asked for, and in what order, decides nothing.
+    rng = np.random.default_rng([seed, STREAM, *"\0".join(names).encode()])
+    return np.sort(rng.choice(rows, n, replace=False))
 
 
 def _kept(

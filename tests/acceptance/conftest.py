@@ -12,11 +12,18 @@ import pytest
 from neurotrace import lab, trace
 from neurotrace.config import TraceConfig
 
-# What is judged here; the rest is the same for every preset and judged on planted stores.
-ANALYSES = (
+# What is judged of each preset.
+EVERYTHING = (
     "overlap", "onset", "expertise", "counts", "lives", "compression", "roles", "loss",
     "interchange", "ablation", "forcing",
 )  # fmt: skip
+ANALYSES = {
+    "default": EVERYTHING,
+    "control": EVERYTHING,
+    "slow": ("overlap", "onset", "interchange"),
+    "late": ("overlap", "onset"),
+    "imbalanced": ("overlap", "forcing"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +36,7 @@ def lab_run(tmp_path_factory):
     def one(preset: str, seed: int) -> Path:
         source = lab.pretrain(preset, out=folder / f"{preset}-{seed}", seed=seed)
         run = folder / f"{preset}-{seed}-trace"
-        config = TraceConfig(source=str(source), out=str(run), analyses=ANALYSES)
+        config = TraceConfig(source=str(source), out=str(run), analyses=ANALYSES[preset])
         return trace.run(config).parent
 
     return one

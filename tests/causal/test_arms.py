@@ -7,7 +7,7 @@ from causal.networks import CONCEPTS, LANGUAGES, random_ingredients
 
 from neurotrace.capture.rotation import Rotation
 from neurotrace.causal.arms import Arms, Cases
-from neurotrace.causal.ingredients import Experts, Source, experts_and_source
+from neurotrace.causal.ingredients import Experts, Source
 
 CASES = Cases(np.array([0, 1, 2]), np.array([0, 1, 1]), np.array([1, 1, 0]), np.array([0, 1, 2]))
 
@@ -93,49 +93,6 @@ def test_one_coordinate_is_set_along_the_direction(arms, x):
         wanted = float(torch.as_tensor(arms.source.values[c, a, f % 3, own]) @ along)
         assert torch.allclose((x + delta)[row] @ along, torch.tensor(wanted), atol=1e-5)
         assert torch.linalg.matrix_rank(delta[row]) <= 1
-
-
-def sentences(seed: int = 0):
-    rng = np.random.default_rng(seed)
-    lang = np.repeat(LANGUAGES, 30)
-    labels = np.tile(np.repeat(np.eye(3, dtype=int), 10, axis=0), (2, 1))
-    return rng.standard_normal((60, 8)), labels, lang, np.arange(60) % 2 == 0
-
-
-def made(X, labels, lang, in_a, **changes):
-    neurons = np.arange(6).reshape(2, 3, 1)
-    return experts_and_source(
-        X, neurons, labels=labels, lang=lang, in_a=in_a, concepts=CONCEPTS, languages=LANGUAGES,
-        widths=(4, 4), sentences=2, **changes,
-    )  # fmt: skip
-
-
-def test_values_come_from_half_b_and_directions_from_half_a():
-    X, labels, lang, in_a = sentences()
-    experts, source = made(X, labels, lang, in_a)
-    assert experts.neurons[:, :, 0].tolist() == [[0, 3], [1, 4], [2, 5]]
-    other = X.copy()
-    other[in_a] += 100
-    assert np.array_equal(made(other, labels, lang, in_a)[1].values, source.values)
-    other = X.copy()
-    other[~in_a] += 100
-    assert np.array_equal(made(other, labels, lang, in_a)[0].directions, experts.directions)
-    own = (lang == LANGUAGES[1]) & in_a
-    by_hand = X[own & (labels[:, 2] == 1)].mean(0) - X[own & (labels[:, 2] == 0)].mean(0)
-    np.testing.assert_allclose(experts.directions[2, 1], by_hand, rtol=1e-5)
-    rows = (lang == LANGUAGES[1]) & ~in_a & (labels[:, 2] == 1)
-    for value in source.values[2, 1]:
-        assert np.isclose(X[rows].astype(np.float32), value).all(1).any()
-
-
-def test_a_concept_without_a_sentence_in_half_b_is_refused():
-    X, labels, lang, in_a = sentences()
-    with pytest.raises(ValueError, match="got no sentence of 'rain' in qab_Cyrl in half B"):
-        made(X, labels, lang, in_a | ((labels[:, 1] == 1) & (lang == LANGUAGES[1])))
-
-
-def test_rotated_ingredients_have_no_directions():
-    assert made(*sentences(), rotation=3)[0].directions is None
 
 
 def test_experts_of_another_shape_are_refused():

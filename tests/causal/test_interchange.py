@@ -31,6 +31,8 @@ def test_a_neuron_that_writes_its_languages_word_alone_has_its_effect_there_and_
     np.testing.assert_allclose(within, by_hand(5, shared=False), rtol=1e-5)
     across = value.values[:, ~np.eye(2, dtype=bool)]
     np.testing.assert_allclose(across, 0, atol=1e-5)
+    assert float(result["ratio"].sel(arm="experts")) == pytest.approx(0, abs=1e-4)
+    assert float(result["within"].sel(arm="experts")) == pytest.approx(within.mean(), rel=1e-5)
 
 
 def test_a_neuron_that_writes_the_words_of_both_languages_has_the_same_effect_in_both():
@@ -38,6 +40,7 @@ def test_a_neuron_that_writes_the_words_of_both_languages_has_the_same_effect_in
     value = result["value"].sel(arm="experts").values
     np.testing.assert_allclose(value, by_hand(5, shared=True), rtol=1e-5)
     np.testing.assert_allclose(result["ceiling"], by_hand(5, shared=True), rtol=1e-5)
+    assert float(result["ratio"].sel(arm="experts")) == pytest.approx(1, rel=1e-5)
 
 
 def test_each_frame_gets_a_sentence_of_its_own():

@@ -63,6 +63,7 @@ def test_fewer_languages_and_concepts_are_the_same_numbers(store):
     assert (some.languages, some.concepts) == (["qac_Latn", "qaa_Latn"], ["c03"])
     assert np.array_equal(some.experts[0, 0], every.experts[2, 3])
     assert np.array_equal(some.medians[1, 0], every.medians[0, 3])
+    assert np.array_equal(some.sources[1, 0], every.sources[0, 3])
     with pytest.raises(ValueError, match="got language fra_Latn; valid are qaa_Latn"):
         handles(store, 64, languages=["fra_Latn"])
 
