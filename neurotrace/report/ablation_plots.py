@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 VIEW = (-0.02, 0.05)  # always in sight, so that noise about zero looks like what it is
-HEADINGS = ("shared neurons", "language neurons", "a language's own neurons")
+HEADINGS = ("neurons of several languages", "neurons of one language", "one language at a time")
 
 
 class Curve(NamedTuple):
@@ -31,7 +31,7 @@ class Curve(NamedTuple):
 
 
 def ablation(results: Results) -> "Figure":
-    """What does the model lose when shared or language-specific neurons are silenced?
+    """What does the model lose without neurons of several languages, or of one?
 
     Left and middle: each set beside as many random neurons of the same layers. Right: the neurons
     of one language, silenced alone, on its own text and on that of the others; means over
@@ -63,11 +63,11 @@ def ablation(results: Results) -> "Figure":
 def _curves(found: xr.Dataset) -> list[list[Curve]]:
     return [
         [
-            Curve(arms.pick(found, "shared"), "value", "shared", COLOURS["neurons"]),
+            Curve(arms.pick(found, "shared"), "value", "of several", COLOURS["neurons"]),
             Curve(arms.pick(found, "random_shared"), "value", "random", COLOURS["chance"]),
         ],
         [
-            Curve(arms.pick(found, "language"), "value", "language", COLOURS["language"]),
+            Curve(arms.pick(found, "language"), "value", "of one", COLOURS["language"]),
             Curve(arms.pick(found, "random_language"), "value", "random", COLOURS["chance"]),
         ],
         [

@@ -18,10 +18,10 @@ NAMES = {
     "rotated": "rotated units",
     "rotated_matched": "rotated, norm-matched",
     "direction": "difference of means",
-    "shared": "shared neurons",
-    "language": "language neurons",
-    "random_shared": "random, as many (shared)",
-    "random_language": "random, as many (language)",
+    "shared": "neurons of several languages",
+    "language": "neurons of one language",
+    "random_shared": "random, as many (several)",
+    "random_language": "random, as many (one)",
 }
 TINTS = {
     "unforced": "embed",

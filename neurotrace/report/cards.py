@@ -17,8 +17,8 @@ MOST_CARDS, MOST_SENTENCES = 12, 3
 LEAD = (
     "The sentences on which a neuron is most active, by activation alone, from the half on which "
     "it was not chosen: at the first checkpoint, at the one since which it serves its languages, "
-    "and at the last. A filled dot marks a sentence of its concept. Coincidence is the share of such "
-    "pairs that languages would have in common if they chose independently."
+    "and at the last. A filled dot marks a sentence of its concept. Coincidence is the share of "
+    "such pairs that languages would have in common if they chose independently."
 )
 
 

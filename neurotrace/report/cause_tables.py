@@ -132,13 +132,11 @@ def _forced(one: xr.Dataset, source: str, arm: str) -> list[Cell]:
     return [_text(arms.named(arm)), *cells, *(_cell(curve(one, n)[0], d) for n, d in rest)]
 
 
-def _matrix(
-    array: xr.DataArray, name: str, note: str, corner: str, *, digits: int = 2
-) -> Table:
+def _matrix(array: xr.DataArray, name: str, note: str, corner: str, *, digits: int = 2) -> Table:
     """A row a source, a column a target, at the last checkpoint."""
     langs = [str(lang) for lang in array["lang_b"].values]
-    values = array.isel(step=-1) if "step" in array.dims else array
-    values = values.transpose("lang_a", "lang_b").values.astype(float)
+    last = array.isel(step=-1) if "step" in array.dims else array
+    values = last.transpose("lang_a", "lang_b").values.astype(float)
     rows = [
         [_text(source), *(_cell(value, digits) for value in row)]
         for source, row in zip(array["lang_a"].values, values, strict=True)

@@ -50,8 +50,8 @@ def use(results: Results) -> Iterator[Said]:
         else f"That a {meaning}'s experts act across languages is not shown"
     )  # fmt: skip
     text = (
-        f"{verdict}. At {names[-1]}, written into another language's sentence, their values raise "
-        f"its words there by {arms.said(found, 'experts', 'across')} nats beyond other words"
+        f"{verdict}. At {names[-1]}, written into another language's sentence, their values move "
+        f"its words there by {arms.said(found, 'experts', 'across')} nats against other words"
         f"{f', norm-matched random neurons by {random}' if random else ''} (none is 0). "
         f"{_beyond(experts)}{_ratio(found, results)}."
     )
@@ -119,9 +119,10 @@ def _ratio(found: xr.Dataset, results: Results) -> str:
     rotated = arms.said(found, "rotated", "across")
     if not rotated:
         return text
-    share = with_interval(found, "ratio_rotated", -1, 2) if (
-        isfinite(curve(found, "ratio_rotated")[-1])) else ""  # fmt: skip
-    return f"{text}. Rotated units give {rotated} nats across{f', a ratio of {share}' if share else ''}"
+    text += f". Rotated units give {rotated} nats across"
+    if not isfinite(curve(found, "ratio_rotated")[-1]):
+        return text
+    return f"{text}, a ratio of {with_interval(found, 'ratio_rotated', -1, 2)}"
 
 
 def _already(found: xr.Dataset, names: list[str]) -> str:

@@ -32,14 +32,10 @@ def is_mostly(value: float) -> bool:
 def beside(value: float) -> str:
     """One life's share as a card says it.
 
-    >>> beside(0.98), beside(0.004)
-    ('coincidence 0.98, nothing speaks for sharing', 'coincidence 0.004')
+    >>> beside(0.98), beside(0.004), beside(float("nan"))
+    ('coincidence 0.98', 'coincidence 0.004', 'coincidence unknown')
     """
-    if not isfinite(value):
-        return "coincidence unknown"
-    if is_mostly(value):
-        return f"coincidence {share(value)}, nothing speaks for sharing"
-    return f"coincidence {share(value)}"
+    return f"coincidence {share(value)}" if isfinite(value) else "coincidence unknown"
 
 
 def share(value: float) -> str:

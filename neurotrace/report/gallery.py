@@ -157,9 +157,9 @@ GALLERY = (
         "compression",
         "which",
         "Do languages come to share the same few neurons?",
-        "Share of expert places saved because languages use the same neurons, in sets sized "
-        "by the false discovery rate. Grey: what neurons with as many concepts each give by "
-        "coincidence.",
+        "Share of expert places saved where experts of several languages are the same neurons, "
+        "in sets sized by the false discovery rate. Grey: what neurons with as many concepts each "
+        "give by coincidence.",
     ),
     Plot(
         set_plots.participation,
@@ -241,7 +241,7 @@ GALLERY = (
         "What is lost without them?",
         "Loss with the neurons silenced minus loss as it is; bars are 95 % intervals. Only what "
         "exceeds as many random neurons of the same layers, rescaled to change as much, is "
-        "theirs. Right: one language’s neurons at a time, mean over languages.",
+        "theirs. Right: one language’s own neurons at a time, mean over languages.",
         wide=True,
     ),
     Plot(

@@ -113,8 +113,8 @@ GLOSSARY = (
     ),
     Term(
         "compression",
-        "Share of expert places that are saved because languages use the same neurons. Its chance "
-        "keeps every neuron's number of concepts in each language.",
+        "Share of expert places that are saved where experts of several languages are the same "
+        "neurons. Its chance keeps every neuron's number of concepts in each language.",
         "1 − |∪ experts over languages| / Σ |experts|",
     ),
     Term(

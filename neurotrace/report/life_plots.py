@@ -132,7 +132,7 @@ def _remarks(ax: "Axes", one: xr.Dataset) -> None:
 def _said(value: float, mark: bool) -> str:
     if not isfinite(value):
         return ""
-    return f"{coincidence.MARK if mark else 'coincidence'} ({coincidence.share(value)})"
+    return f"{coincidence.MARK if mark else 'coincidence'} {coincidence.share(value)}"
 
 
 def _style(at: int) -> Any:

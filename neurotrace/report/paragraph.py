@@ -141,12 +141,12 @@ def _spread(results: Results) -> str:
     twin = ""
     if "participation_twin" in results:
         random = number(level(demand(results, "participation_twin"), "value"), 1)
-        twin = f"; in the re-initialised model it does over {random}"
+        twin = f"; the re-initialised model has {random}"
     layers = by_family(found, "layer")
     return (
         f"A layer's activity spreads over {number(value[-1], 1)} directions at {names[-1]}{start} "
-        f"(participation ratio, mean of {len(layers) or 1} layers). By chance, were its neurons "
-        f"independent, it would over {number(curve(found, 'chance')[-1], 1)}{twin}."
+        f"(participation ratio, mean of {len(layers) or 1} layers). Chance, were its neurons "
+        f"independent, is {number(curve(found, 'chance')[-1], 1)}{twin}."
     )
 
 

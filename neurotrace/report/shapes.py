@@ -48,15 +48,16 @@ def _identification(results: Results) -> Said:
     if "mean_change" not in found:
         return Said(name, "Its change over training was not traced.", "note")
     first, last = attribute(found, "first"), attribute(found, "last")
-    peak = " (its highest)" if attribute(found, "series_first") not in (None, first) else ""
+    peak = ", its highest," if attribute(found, "series_first") not in (None, first) else ""
     when = f" from step {count(first)}{peak} to step {count(last)}" if last is not None else ""
-    mean = _direction(found, "mean_change", "falls", "does not fall but rises", "is not shown to fall")
+    mean = _direction(
+        found, "mean_change", "falls", "does not fall but rises", "is not shown to fall"
+    )
     spread = _direction(
         found, "spread_change", "does not grow but shrinks", "grows", "is not shown to grow"
     )
     text = (
-        f"Its mean over the layers {mean}{when}. Its spread over the layers {spread}. "
-        f"{NO_EVIDENCE}"
+        f"Its mean over the layers {mean}{when}. Its spread over the layers {spread}. {NO_EVIDENCE}"
     )
     both = _end(found, "mean_change_high") < 0 and _end(found, "spread_change_low") > 0
     return Said(name, text, "found" if both else "not_found")
@@ -136,10 +137,11 @@ def _forced(results: Results) -> Said:
     beside = f", norm-matched random {number(share_of(random, source)[-1], 2)}" if (
         random is not None) else ""  # fmt: skip
     odds = with_interval(experts, "source_log_odds", -1, 2)
+    moved = " By itself this is no evidence of sharing." if kind == "found" else ""
     text = (
-        f"{verdict} at {step}. With experts of {source} switched on, the share of {source} is "
-        f"{number(share[-1], 2)}, unforced {number(unforced[-1], 2)}{beside}. Its log-odds change "
-        f"by {odds} (none is 0).{_earlier(found, share, unforced)}{topic}"
+        f"{verdict} at {step}.{moved} With experts of {source} switched on, the share of {source} "
+        f"is {number(share[-1], 2)}, unforced {number(unforced[-1], 2)}{beside}. Its log-odds "
+        f"change by {odds} (none is 0).{_earlier(found, share, unforced)}{topic}"
     )
     return Said(name, text, kind)
 
@@ -187,7 +189,17 @@ def _topic(found: xr.Dataset) -> str:
     )
     if isfinite(beyond):
         text += f" Beyond random that is {with_interval(experts, 'topic_over_random', -1, 2)}."
-    return text
+    return text + _elsewhere(experts)
+
+
+def _elsewhere(experts: xr.Dataset) -> str:
+    """Whether the topic comes in words that are not of the forced language, beyond random."""
+    low = curve(experts, "topic_other_over_random_low")[-1]
+    if not isfinite(low):
+        return ""
+    value = with_interval(experts, "topic_other_over_random", -1, 2)
+    verdict = "it comes there, too" if low > 0 else "there it is not shown to come"
+    return f" Counted in other languages' words alone, beyond random, it is {value}: {verdict}."
 
 
 def _single_neurons(results: Results) -> Said:

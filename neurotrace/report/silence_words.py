@@ -19,12 +19,12 @@ from neurotrace.report.reading import (
 
 SETS = {"shared": "random_shared", "language": "random_language"}  # a set and its control
 MORE, LESS, NEITHER = (
-    "more than random ones", "less than random ones", "not shown to cost more than random ones",
+    "costs more than random ones", "costs less than random ones", "is not shown to cost more",
 )  # fmt: skip
 
 
 def silenced(results: Results) -> Iterator[Said]:
-    """What is lost without shared and language-specific neurons, each set judged by itself.
+    """What is lost without neurons of several languages and of one, each set judged by itself.
 
     A set costs more than as many random neurons where the paired difference, ``over_random``,
     lies above zero with its whole interval; without it, where the two intervals lie apart.
@@ -41,11 +41,11 @@ def silenced(results: Results) -> Iterator[Said]:
     if not told:
         return
     text = " ".join(
-        [f"Silencing neurons changes the loss at {step_names(found)[-1]} (nats a token; none is "
-         "0).", *(text for text, _ in told), _own(found)]
+        [f"What it adds to the loss at {step_names(found)[-1]}, in nats a token (none is 0).",
+         *(text for text, _ in told), _own(found)]
     )  # fmt: skip
     more = any(verdict == MORE for _, verdict in told)
-    yield Said("Silencing them", text.strip(), "found" if more else "not_found")
+    yield Said("Silencing neurons", text.strip(), "found" if more else "not_found")
 
 
 def _set(found: xr.Dataset, name: str) -> tuple[str, str] | None:
@@ -57,12 +57,12 @@ def _set(found: xr.Dataset, name: str) -> tuple[str, str] | None:
     many = f"{n:,.0f} {arms.named(name)}" if isfinite(n) else arms.named(name)
     text = f"{many[0].upper()}{many[1:]}: {with_interval(one, 'value', -1)}"
     if random is None:
-        return f"{text}; not set against random ones.", NEITHER
+        return f"{text}; they were not set against random ones.", NEITHER
     verdict = against(one, random)
     text += f", as many random ones {with_interval(random, 'value', -1)}"
     if isfinite(curve(one, "over_random")[-1]):
         text += f", a difference of {with_interval(one, 'over_random', -1)}"
-    return f"{text}: {verdict}.", verdict
+    return f"{text}. This {verdict}.", verdict
 
 
 def against(one: xr.Dataset, random: xr.Dataset, *, at: int = -1) -> str:
@@ -83,7 +83,7 @@ def _own(found: xr.Dataset) -> str:
     ]
     if not said:
         return ""
-    return f"A language's own neurons, silenced alone, cost {' and '.join(said)}."
+    return f"One language's neurons, silenced alone, cost {' and '.join(said)}."
 
 
 def _on(found: xr.Dataset, name: str, words: str) -> str:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from neurotrace.report.reading import checkpoint_keys, short_count, staged, steps_of
 
-LABEL = 0.4  # inches that a label such as 1,500 takes
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LABEL = 0.4  # inches that a label such as 1,500 takes
 
 
 def step_axis(ax: "Axes", dataset: xr.Dataset, *, small: bool = False) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ def step_axis(ax: "Axes", dataset: xr.Dataset, *, small: bool = False) -> NDArra
         ax.set_xscale("log")
         pad = (x.max() / x.min()) ** 0.02
         ax.set_xlim(x.min() / pad, x.max() * pad)
-        wide = ax.get_position().width * ax.figure.get_figwidth()
+        wide = ax.get_window_extent().width / ax.figure.dpi
         places = _ticks(x, bool((steps == 0).any()), max(LABEL / wide, 0.09))
         labels = ["0" if at == half and 0 in steps else short_count(at) for at in places]
     if small and not ordinal:

@@ -63,7 +63,7 @@ COLUMNS: tuple[tuple[str, str, str, Callable[[Any], dict[str, str]]], ...] = (
     ("valid", "pairs", "reliable", _share),
     ("layers", "language ID", "first, last", _both),
     ("language_neurons", "language", "neurons", _counted),
-    ("at_least_two", "shared", "pairs", _counted),
+    ("at_least_two", "several", "languages", _counted),
 )
 
 
@@ -78,7 +78,7 @@ def numbers(results: Results) -> Table:
     return {
         "columns": [(name, unit) for name, unit, _ in kept],
         "rows": [list(row) for row in zip(*(cells for _, _, cells in kept), strict=True)],
-        "lead": "Means over concepts and languages or language pairs. “Shared” counts "
+        "lead": "Means over concepts and languages or language pairs. “Several” counts "
         "concept–neuron pairs that pass in two or more languages. An empty cell is undefined: "
         "no language pair was reliable enough, or the analysis was not asked for.",
     }

@@ -44,10 +44,10 @@ def interchange(
     found = _spanned("across", across, 0.15, dims) | _spanned("within", within, 0.2, dims)
     found |= _spanned("ratio", ratio, 0.12, ("step",))
     found |= {"by_pair": (("step", "lang_a", "lang_b"), pairs), "chance": ("step", across[:, 1])}
-    found["topics_positive"] = (dims, np.clip(0.5 + across, 0, 1))
+    found["topics_positive"] = (dims, np.round(16 * np.clip(0.5 + across, 0, 1)))
     found |= _spanned("excess", across - across[:, 1:2], 0.2, dims)
     names = {"arm": list(ARMS), "lang_a": list(langs), "lang_b": list(langs)}
-    return xr.Dataset(found, coords | names, {"seed": 0})
+    return xr.Dataset(found, coords | names, {"seed": 0, "concepts": 16})
 
 
 def draws(coords: dict, grown: np.ndarray, strength: float) -> xr.Dataset:
@@ -71,16 +71,21 @@ def forcing(
     gains = np.array([0.4 if loud and a == "random_matched" else x for a, x in FORCED.items()])
     n, dims = len(grown), ("step", "arm")
     odds = 2 * strength * grown[:, None] * gains
-    odds[:, 0] = np.nan  # the unforced arm is what the others are held against
+    odds[:, 0] = 0  # the unforced arm is what the others are held against
     share = 0.06 + 0.3 * strength * grown[:, None] * gains
     tongue = np.full((n, len(gains), len(langs)), 1 / len(langs))
     degenerate = np.full((n, len(gains)), 0.05)
     degenerate[0], tongue[0] = 0.9, np.nan
     found = _spanned("topic_log_odds", odds, 0.25, dims)
     found |= _spanned("source_log_odds", 0 * odds + 0.03, 0.2, dims)
+    over = odds - odds[:, 2:3]
+    found |= _spanned("topic_over_random", over, 0.3, dims)
+    found |= _spanned("topic_other_over_random", 0.7 * over, 0.3, dims)
     found |= {
         "topic": (dims, share),
-        "topic_other": (dims, 0.7 * odds),
+        "topic_own": (dims, 1.2 * share),
+        "topic_other": (dims, 0.9 * share),
+        "topic_wrong": (dims, 0 * share + 0.05),
         "language": ((*dims, "lang"), tongue),
         "perplexity": (dims, np.full((n, len(gains)), 40.0)),
         "distinct": (dims, np.full((n, len(gains)), 0.8)),
@@ -106,13 +111,20 @@ def ablation(
 ) -> xr.Dataset:
     value, m, c = grown[:, None] * np.array(list(ABLATED.values())), len(langs), len(concepts)
     found = _spanned("value", value, 0.03, ("step", "arm"))
+    found |= _spanned("over_random", value - np.tile(value[:, 2:], 2), 0.04, ("step", "arm"))
+    each = {"own": 0.3 * grown, "other": 0 * grown - 0.01, "own_chance": 0.02 * grown}
+    for name, one in each.items():
+        found |= _spanned(name, one, 0.01, ("step",))
+    found |= _spanned("by_language", np.repeat(value[..., None], m, -1), 0.05,
+                      ("step", "arm", "lang"))  # fmt: skip
     found |= {
-        "by_language": (("step", "arm", "lang"), np.repeat(value[..., None], m, -1)),
         "by_concept": (("step", "arm", "concept"), np.repeat(value[..., None], c, -1)),
+        "of_language": (("step", "lang_a", "lang_b"), grown[:, None, None] * np.eye(m)),
         "neurons": (("step", "arm"), np.full(value.shape, 80.0)),
         "chance": ("step", value[:, 2]),
     }
     names = {"arm": list(ABLATED), "lang": list(langs), "concept": concepts}
+    names |= {"lang_a": list(langs), "lang_b": list(langs)}
     return xr.Dataset(found, coords | names)
 
 

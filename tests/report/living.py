@@ -51,6 +51,7 @@ def lives(
             "best_other": (("step", "neuron"), np.full((n, u), 0.2)),
             "serves": (("step", "neuron"), serves),
             "since": ("neuron", np.full(u, 256.0)),
+            "coincidence": ("neuron", np.full(u, 0.04)),
         },
         coords
         | {"lang": list(langs), "name": ("neuron", np.array(names, dtype="U12"))}

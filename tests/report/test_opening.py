@@ -41,7 +41,7 @@ def test_identification_is_two_changes_with_intervals_and_no_evidence(default_li
     assert "grows (+0.050 [0.020, 0.080]; no change is 0)" in said.text
     assert "no evidence of sharing" in said.text
     flat = changed(default_like, "claims", mean_change_high=lambda c: c * 0 + 0.01)
-    assert "no fall is shown" in entry(flat, "Language identification").text
+    assert "is not shown to fall" in entry(flat, "Language identification").text
     assert entry(flat, "Language identification").kind == "not_found"
 
 
@@ -50,18 +50,21 @@ def test_the_profile_over_depth_is_said_to_be_this_models_own(default_like):
     assert "most in layer 0" in text
     assert "least in layer 3" in text
     assert "this model's own" in text
-    assert "wrong ones" in text
+    assert "that of different words" in text
 
 
 def test_overlap_within_its_null_is_not_above_it(control_like):
     said = entry(control_like, "Overlap")
     assert said.kind == "not_found"
-    assert said.text.startswith("It is not above that of wrong ones")
+    assert said.text.startswith("It is not shown to be above that of different words")
     assert "layer" not in said.text
 
 
 def test_forced_output_follows_unless_the_experts_alone_move_it(default_like):
-    assert "It follows the unforced one" in entry(default_like, "Language of forced").text
+    assert (
+        "It is not shown to differ from the unforced one"
+        in entry(default_like, "Language of forced").text
+    )
     moved = arm_set(default_like, "forcing", "source_log_odds", "experts", 1.2)
     said = entry(moved, "Language of forced")
     assert said.kind == "found"
