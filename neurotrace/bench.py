@@ -1,9 +1,12 @@
 """What all experiments of a trace share: sentences, words and judges, and what they keep to."""
 
+import hashlib
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +105,18 @@ class Bench:
             seed=self.config.seed,
         )
 
+    @cached_property
+    def digest(self) -> str:
+        """Eight digits that change with the words, frames and judges of the experiments."""
+        told: list[object] = [version("neurotrace")]
+        if {"interchange", "forcing"} & set(self.possible):
+            made = self.materials
+            words = {f"{c} {lang}": ids.tolist() for (c, lang), ids in made.words.items()}
+            judges = [type(judge).__qualname__ for judge in (made.identify, made.word_forms)]
+            told += [words, dict(made.frames), judges, self.languages, self.concepts(CONCEPTS)]
+        text = json.dumps(told, sort_keys=True, default=list)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
     @property
     def judges(self) -> "tuple[TopicJudge, Identifier]":
         """Who tells the topic and the language of what a model writes.
@@ -134,6 +149,8 @@ class Bench:
         with_words = [name for name in wanted if name != "ablation"]
         try:
             materials = self.materials if with_words else None
+            if with_words:
+                self.source_language  # noqa: B018 - refused where it has no words
         except ValueError as error:
             return dict.fromkeys(with_words, str(error))
         if "forcing" in wanted and materials is not None and materials.identify is None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -62,10 +62,16 @@ def _interchange(visits: Visits, get: Get) -> list[Task]:
         ("interchange_draws", lambda: used()[1]),
         ("interchange_doses", lambda: _doses(visits)),
     ]
-    if "onset" in analyses:
-        made.append(("onset_use", lambda: _onset_of_use(get("interchange_draws"))))
+    if "onset" in analyses and trajectories.why_no_onset(visits.bench.store) is None:
+        made += [
+            ("onset_use", lambda: _onset_of_use(get("interchange_draws"))),
+            ("onset_effect", lambda: _onset_of_effect(get("interchange_draws"))),
+        ]
         if "overlap" in analyses and len(langs) > 1:
-            made.append(("lag_use_overlap", lambda: _lag(get("onset_overlap"), get("onset_use"))))
+            made += [
+                (f"lag_{name}_overlap", partial(_lag, get, f"onset_{name}"))
+                for name in ("use", "effect")
+            ]
     return made
 
 
@@ -117,16 +123,32 @@ def _placed(result: xr.Dataset, store: ActivationStore, places: list[int]) -> xr
     return result
 
 
-def _lag(overlap: xr.Dataset, use: xr.Dataset) -> xr.Dataset:
+def _lag(get: Get, name: str) -> xr.Dataset:
+    overlap, use = get("onset_overlap"), get(name)
     halves = {"half_overlap": float(overlap["half"]), "half_use": float(use["half"])}
     return trajectories.lag(overlap, use).assign_attrs(halves)
 
 
 def _onset_of_use(draws: xr.Dataset) -> xr.Dataset:
-    """Onset of the ratio across / within, beside that of norm-matched random neurons.
+    """Onset of the share across / within that exceeds norm-matched random neurons.
 
-    Where nothing is written within a language either, no share of it is used elsewhere: 0.
+    Undefined, and not 0, where nothing is written within a language either: a share that is there
+    from where it can first be measured has no onset, however much the effect grows.
     """
-    ratio = draws["ratio"].fillna(0)
-    null = (draws["chance"] * draws["ratio"] / draws["across"]).fillna(0)
-    return trajectories.onset(ratio, null).assign_attrs(curve="interchange ratio")
+    within = draws["across"] / draws["ratio"]
+    excess = (draws["across"] - draws["chance"]) / within
+    nothing = xr.DataArray(np.zeros(1), dims="replicate")
+    return trajectories.onset(excess, nothing).assign_attrs(
+        curve="interchange ratio above random neurons"
+    )
+
+
+def _onset_of_effect(draws: xr.Dataset) -> xr.Dataset:
+    """Onset of the effect across languages in nats, which is defined at every step.
+
+    It grows with whatever the model learns of a concept, within a language, too.
+    """
+    nothing = xr.DataArray(np.zeros(1), dims="replicate")
+    return trajectories.onset(draws["excess"], nothing).assign_attrs(
+        curve="interchange effect above random neurons, nats"
+    )

@@ -119,6 +119,10 @@ class TraceConfig:
             ),
             (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
             (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
+            (
+                set(self.analyses) != {"onset"},
+                "got analyses onset alone; expected overlap or expertise beside it",
+            ),
         )
         for holds, message in checks:
             if not holds:

@@ -33,7 +33,13 @@ def left_out(n_concepts: int, n_langs: int) -> tuple[Floats, Floats]:
 
 
 def draws_of(
-    found: xr.Dataset, n_concepts: int, n_langs: int, *, replicates: int = 1000, seed: int = 0
+    found: xr.Dataset,
+    n_concepts: int,
+    n_langs: int,
+    *,
+    replicates: int = 1000,
+    languages: bool = True,
+    seed: int = 0,
 ) -> xr.Dataset:
     """Draws of means, given what they are under each row of :func:`left_out`.
 
@@ -45,6 +51,8 @@ def draws_of(
     replicates
         Draws; none with fewer than three concepts. The same seed draws alike, so that differences
         of two results of the same concepts and languages are paired.
+    languages
+        Whether languages vary, too; without, the draws speak of these languages alone.
 
     Returns
     -------
@@ -53,7 +61,7 @@ def draws_of(
     rng = np.random.default_rng([seed, 2])
     n_draws = replicates if n_concepts >= MIN_CONCEPTS else 0
     result = found.isel(replicate=0).expand_dims(replicate=n_draws + 1)
-    for first, n in ((1, n_concepts), (1 + n_concepts, n_langs)):
+    for first, n in ((1, n_concepts), (1 + n_concepts, n_langs))[: 1 + languages]:
         without = found.isel(replicate=slice(first, first + n)).rename(replicate="without")
         moved = (without - without.mean("without")).fillna(0)
         by_node = xr.DataArray(_multipliers(n, n_draws, rng), dims=("replicate", "without"))

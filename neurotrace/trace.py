@@ -105,7 +105,7 @@ def analyse(
         wanted += causes.tasks(road, store, results.__getitem__)
     notes = [str(warning.message) for warning in caught]
     for note in notes:
-        console.print(note)
+        console.print(note, markup=False, highlight=False)
     # Small products gain nothing from threads, and threads that wait for cores lose much.
     with threadpool_limits(1, user_api="blas"), console.status("") as status:
         for number, (name, compute) in enumerate(wanted, 1):

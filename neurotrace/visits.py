@@ -1,7 +1,7 @@
 """One visit to each checkpoint: the model is loaded once, and all experiments are done there.
 
-What a visit finds is kept in ``RUN/causes/0007_step512.h5``, so that an interrupted trace goes on
-where it stopped.
+What a visit finds is kept in ``RUN/causes/0007_step512-DIGEST.h5``, so that an interrupted trace
+goes on where it stopped; the digest is of the words, frames and judges it was made with.
 """
 
 from collections.abc import Iterator
@@ -69,7 +69,9 @@ class Visits:
     def _visit(self, at: int) -> trajectories.Results:
         if at not in self._made:
             name = Path(str(self.bench.store.checkpoints["file"].iloc[at])).stem
-            kept = trajectories.Results(self.bench.store.path / FOLDER, file=f"{name}.h5")
+            # With other words or another version it is another visit.
+            file = f"{name}-{self.bench.digest}.h5"
+            kept = trajectories.Results(self.bench.store.path / FOLDER, file=file)
             todo = [name for name in self.asked(at) if name not in kept]
             if todo:
                 visit = Visit(self.bench, at)
@@ -231,7 +233,9 @@ class Visit:
         """Write what is forced as a file that another person can run again."""
         from neurotrace import causal
 
-        file = self.store.path / FILES / f"{self.checkpoint.label}-{lang}-{_plain(concept)}.json"
+        number = self.store.concepts.index(concept)  # names may differ in marks alone
+        name = f"{self.checkpoint.label}-{lang}-{number:02d}-{_plain(concept)}.json"
+        file = self.store.path / FILES / name
         file.parent.mkdir(exist_ok=True)
         causal.Intervention.on(
             self.checkpoint,

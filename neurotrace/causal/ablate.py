@@ -1,7 +1,8 @@
 """Ablation: what does the model lose when shared or language-specific neurons are silenced?
 
 Zeroing neurons hurts whatever is zeroed. So every set stands beside random neurons of the same
-layers whose zeroing is rescaled to change the residual stream as much, on the same sentences.
+layers whose zeroing is rescaled to change the residual stream as much, on the same sentences:
+several draws of them, since one may by chance hurt more or less than another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 from neurotrace.capture import HookedModel
 from neurotrace.capture.tokens import Tokenized
 from neurotrace.causal.controls import alike, named
-from neurotrace.causal.losses import Draws, Floats, Losses, nanmean
+from neurotrace.causal.losses import Draws, Floats, Losses, nanmean, over_units
 from neurotrace.causal.neurons import Neurons, flat, widths_of
 
 SETS = ("shared", "language")
 ARMS = (*SETS, *(f"random_{name}" for name in SETS))
-RANDOM, DRAWN = 23, 24  # streams of random numbers
+RANDOM, DRAWN, CHOICE = 23, 24, 26  # streams of random numbers
 
 
 def sample(
@@ -67,6 +68,7 @@ def ablate(
     frame: pd.DataFrame,
     languages: Sequence[str],
     concepts: Sequence[str],
+    random_sets: int = 5,
     replicates: int = 1000,
     alpha: float = 0.05,
     seed: int = 0,
@@ -88,6 +90,8 @@ def ablate(
         ``group lang concepts`` of each sentence.
     languages, concepts
         The axes.
+    random_sets
+        Draws of random neurons for each set, of which a random arm is the mean; two or more.
     replicates, alpha
         Of the bootstrap over groups, which counts a sentence's translations together and is the
         same in every arm.
@@ -96,7 +100,7 @@ def ablate(
     -------
     ``value`` (arm), nats a token, positive where the model gets worse, ``by_language`` (arm, lang)
     and ``by_concept`` (arm, concept), each with ``_low`` and ``_high``; ``over_random`` (arm), the
-    set less its random neurons; ``neurons`` (arm), how many were zeroed; ``own`` and ``other``:
+    set less the mean of its random ones; ``neurons`` (arm), how many were zeroed at once; ``own`` and ``other``:
     the change in a language and in the others when that language's own neurons are zeroed, means
     over the languages that have any (``own_neurons``), with ``own_chance`` from their random
     neurons, and ``of_language`` (lang_a, lang_b), neurons of the first on text of the second;
@@ -105,28 +109,34 @@ def ablate(
     Raises
     ------
     ValueError
-        For other sets than these two, a language without sentences, or a table that does not fit.
+        For other sets than these two, a language without sentences, a table that does not fit, or
+        fewer than two draws of random neurons.
 
     Notes
     -----
     Random neurons are drawn among those outside the set; where a set takes most of a layer there
     are fewer of them (``neurons`` tells), still rescaled to ‖W_out·Δ‖ of the set per token and
-    layer. Intervals cover the choice of sentences, not of random neurons or training runs.
+    layer. Intervals cover the choice of sentences and, by Student's t over the draws, that of
+    random neurons, see :func:`neurotrace.causal.losses.over_units`; not that of training runs.
     """
     shared, own = _checked(sets, languages)
+    if random_sets < 2:
+        raise ValueError(f"got random_sets {random_sets}; expected 2 or more, to tell them apart")
     _refuse_misfit(sentences, frame, languages)
     widths = widths_of(model)
     by_lang = {lang: flat(own.get(lang, []), widths) for lang in languages}
     union = np.unique(np.concatenate([*by_lang.values()]))
     losses = Losses.of(model, sentences)
     draws = Draws.of(frame, languages, concepts, losses.n, replicates=replicates, seed=seed)
-    controls = _Controls(widths, seed)
-    zeroed = {"shared": flat(shared, widths), "language": union}
-    zeroed |= {f"random_{name}": controls.of(zeroed[name], name) for name in SETS}
-    deltas = [losses.without(zeroed[arm], like=zeroed[arm.removeprefix("random_")]) for arm in ARMS]
+    controls = _Controls(widths, random_sets, seed)
+    zeroed = [flat(shared, widths), union]
+    random = [controls.of(neurons, name) for neurons, name in zip(zeroed, SETS, strict=True)]
+    deltas = [losses.without(neurons, like=neurons) for neurons in zeroed]
+    for neurons, several in zip(zeroed, random, strict=True):
+        deltas += [losses.without(drawn, like=neurons) for drawn in several]
     result = xr.Dataset(coords={"arm": list(ARMS)})
-    result["neurons"] = ("arm", [len(zeroed[arm]) for arm in ARMS])
-    _describe(result, draws, np.stack(deltas), alpha)
+    result["neurons"] = ("arm", [len(neurons) for neurons in (*zeroed, *(r[0] for r in random))])
+    _describe(result, draws, np.stack(deltas), controls=controls, alpha=alpha)
     _describe_own(result, losses, draws, by_lang, controls=controls, alpha=alpha)
     result["chance"] = result["value"].sel(arm="random_shared", drop=True)
     result = result.assign_coords(
@@ -134,7 +144,8 @@ def ablate(
         lang_b=list(languages),
     )  # fmt: skip
     result.attrs |= {"sentences": len(frame), "groups": int(frame["group"].nunique()),
-                     "replicates": replicates, "alpha": alpha, "seed": seed}  # fmt: skip
+                     "random_sets": random_sets, "replicates": replicates, "alpha": alpha,
+                     "seed": seed}  # fmt: skip
     return result
 
 
@@ -155,18 +166,33 @@ def summarize_ablation(per_step: Mapping[int, xr.Dataset]) -> xr.Dataset:
 
 @dataclass(frozen=True)
 class _Controls:
-    """Random neurons for sets, by the name of the set."""
+    """Random neurons for sets, several times, by the name of the set."""
 
     widths: Sequence[int]
+    n: int
     seed: int
 
-    def of(self, neurons: NDArray[np.intp], name: str) -> NDArray[np.intp]:
-        return alike(neurons, self.widths, key=named(self.seed, RANDOM, name))
+    def of(self, neurons: NDArray[np.intp], name: str) -> list[NDArray[np.intp]]:
+        keys = [named(self.seed, RANDOM, name, str(number)) for number in range(self.n)]
+        return [alike(neurons, self.widths, key=key) for key in keys]
+
+    def mean(self, found: Floats, name: str) -> Floats:
+        """``(replicate, draw, …)`` → ``(replicate, …)``, its spread that of draws as well."""
+        return over_units(found, key=named(self.seed, CHOICE, name))
+
+    def by_arm(self, found: Floats) -> Floats:
+        """``(replicate, run, …)``, sets and then the draws for each, → ``(replicate, arm, …)``."""
+        sets, *random = np.split(found, [len(SETS), len(SETS) + self.n], axis=1)
+        means = [self.mean(drawn, name) for drawn, name in zip(random, SETS, strict=True)]
+        return np.concatenate([sets, np.stack(means, axis=1)], axis=1)
 
 
-def _describe(result: xr.Dataset, draws: Draws, deltas: Floats, alpha: float) -> None:
-    """Means of ``(arm, example)`` by language, by concept and over all."""
-    by_language, by_concept = draws.by_language(deltas), draws.by_concept(deltas)
+def _describe(
+    result: xr.Dataset, draws: Draws, deltas: Floats, *, controls: _Controls, alpha: float
+) -> None:
+    """Means of ``(run, example)`` by language, by concept and over all."""
+    by_language = controls.by_arm(draws.by_language(deltas))
+    by_concept = controls.by_arm(draws.by_concept(deltas))
     value = nanmean(by_language, axis=-1)
     # The arms stand in the order of the sets, then of their random neurons.
     random = np.tile(value[:, len(SETS) :], 2)
@@ -186,20 +212,22 @@ def _describe_own(
     alpha: float,
 ) -> None:
     """Each language's own neurons on its text and on that of the others."""
-    deltas, random = [], []
-    for lang, text in zip(own, draws.spoken, strict=True):
-        drawn = controls.of(own[lang], f"language {lang}")
-        deltas.append(losses.without(own[lang], like=own[lang]))
-        random.append(losses.without(drawn, like=own[lang], rows=np.flatnonzero(text)))
+    deltas = [losses.without(neurons, like=neurons) for neurons in own.values()]
+    random = [
+        losses.without(drawn, like=neurons, rows=np.flatnonzero(text))
+        for (lang, neurons), text in zip(own.items(), draws.spoken, strict=True)
+        for drawn in controls.of(neurons, f"language {lang}")
+    ]
     matrix = draws.by_language(np.stack(deltas))
     same = np.eye(len(own), dtype=bool)
-    chance = draws.by_language(np.stack(random))
+    beside = draws.by_language(np.stack(random)).reshape(-1, len(own), controls.n, len(own))
+    chance = nanmean(np.diagonal(beside, axis1=1, axis2=3), axis=-1)
     for name, found in (
-        ("own", np.where(same, matrix, np.nan)),
-        ("other", np.where(same, np.nan, matrix)),
-        ("own_chance", np.where(same, chance, np.nan)),
+        ("own", nanmean(np.where(same, matrix, np.nan), axis=(-2, -1))),
+        ("other", nanmean(np.where(same, np.nan, matrix), axis=(-2, -1))),
+        ("own_chance", controls.mean(chance, "own")),
     ):
-        _keep(result, name, (), nanmean(found, axis=(-2, -1)), alpha)
+        _keep(result, name, (), found, alpha)
     result["of_language"] = (("lang_a", "lang_b"), matrix[0])
     result["own_neurons"] = ("lang_a", [len(own[lang]) for lang in own])
 

@@ -12,6 +12,7 @@ from neurotrace.capture.loss import nats
 from neurotrace.capture.tokens import Tokenized
 from neurotrace.causal.clamp import clamp
 from neurotrace.causal.writes import Write
+from neurotrace.nodes import LEVEL
 
 RESAMPLED = 25  # stream of random numbers
 
@@ -145,3 +146,34 @@ def nanmean(values: Floats, *, axis: int | tuple[int, ...]) -> Floats:
     count = there.sum(axis=axis)
     total = np.asarray(np.where(there, values, 0.0).sum(axis=axis))
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def over_units(found: Floats, *, key: Sequence[int]) -> Floats:
+    """Draws of a mean over a few units, which tell how much it owes to those that were drawn.
+
+    ``mean_u x_u + Σ_u z_u (x̂_u − mean x̂) · t / (q √(n (n − 1)))``, z normal, t and q the 97.5 %
+    quantiles of Student's t with n − 1 degrees of freedom and of the normal: what the units leave
+    out of a bootstrap within them, as wide as it must be where they are few. What a unit's own
+    samples add to its distance from the others is counted twice, which errs on the wide side.
+
+    Parameters
+    ----------
+    found
+        ``(replicate, unit, …)``, 0 the estimate x̂, the others resampled within units. Units that
+        are NaN do not count.
+    key
+        Seeds of the stream of random numbers; results of one key move together.
+
+    Returns
+    -------
+    ``(replicate, …)``, 0 the estimate; the others NaN where a single unit counts.
+    """
+    from scipy import stats  # loads slowly
+
+    draws, there = nanmean(found, axis=1), np.isfinite(found[0])
+    away = np.where(there, found[0] - draws[0], 0.0)
+    n = np.where(there.sum(axis=0) > 1, there.sum(axis=0), np.nan)
+    reach = stats.t.ppf(LEVEL, n - 1) / stats.norm.ppf(LEVEL) / np.sqrt(n * (n - 1))
+    normal = np.random.default_rng(list(key)).standard_normal((len(found) - 1, found.shape[1]))
+    draws[1:] += reach * np.tensordot(normal, away, axes=1)
+    return draws

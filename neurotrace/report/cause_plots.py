@@ -103,9 +103,14 @@ def lag_named(results: Results) -> str:
         return ""
     found = demand(results, "lag_use_overlap")
     value, low, high = (float(found[name]) for name in ("value", "low", "high"))
+    what = "lag"
+    if not isfinite(value) and "lag_effect_overlap" in results:
+        found = demand(results, "lag_effect_overlap")
+        value, low, high = (float(found[name]) for name in ("value", "low", "high"))
+        what = "lag of the effect in nats"
     if not isfinite(value):
         return "no lag: one of them has no half"
-    return f"lag {number(value, 2)} {between(low, high, 2)} doublings of the step (0: together)"
+    return f"{what} {number(value, 2)} {between(low, high, 2)} doublings of the step (0: together)"
 
 
 def interchange_arms(results: Results) -> "Figure":

@@ -26,6 +26,8 @@ ANALYSES = {
     "onset_layers": "Onset by layer",
     "onset_expertise": "Onset of average precision",
     "onset_use": "Onset of use across languages",
+    "onset_effect": "Onset of the effect across languages, in nats",
+    "lag_effect_overlap": "Lag between that effect and overlap",
     "changes": "Change points of corrected overlap",
     "lag_use_overlap": "Lag between use and overlap",
     "turnover": "Turnover of experts",

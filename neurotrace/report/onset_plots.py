@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 CURVES = {
     "onset_overlap": ("corrected overlap", "neurons"),
     "onset_expertise": ("own-language AP", "neurons"),
-    "onset_use": ("use (interchange)", "use"),
+    "onset_use": ("use (share)", "use"),
+    "onset_effect": ("use (nats)", "use"),
 }
 Row = tuple[str, xr.Dataset, str]
 MOST_LAYERS = 24

@@ -24,6 +24,7 @@ CURVES = {
     "onset_overlap": "the corrected overlap",
     "onset_expertise": "average precision in the own language",
     "onset_use": "use across languages",
+    "onset_effect": "the effect of an interchange, in nats,",
 }
 
 
@@ -141,18 +142,25 @@ def lag(results: Results) -> str:
     if "lag_use_overlap" not in results:
         return ""
     found = demand(results, "lag_use_overlap")
+    what, before = "use", ""
+    if not isfinite(at_scalar(found, "value")) and "lag_effect_overlap" in results:
+        found = demand(results, "lag_effect_overlap")
+        what, before = (
+            "the effect in nats",
+            "The share that is used across has no onset of its own. ",
+        )
     value, low, high = (at_scalar(found, name) for name in ("value", "low", "high"))
     if not isfinite(value):
         return "No lag between use and overlap can be given, since one of them has no onset."
     use, overlap = attribute(found, "half_use"), attribute(found, "half_overlap")
     known = use is not None and overlap is not None
-    halves = f"Use is half up at step {count(use)}, overlap at step {count(overlap)}. " if (
+    halves = f"{what.capitalize()} is half up at step {count(use)}, overlap at {count(overlap)}. " if (
         known) else ""  # fmt: skip
     first = "neither is shown to come first"
-    first = "use comes first" if high < 0 else "overlap comes first" if low > 0 else first
+    first = f"{what} comes first" if high < 0 else "overlap comes first" if low > 0 else first
     return (
-        f"{halves}The lag is {number(value, 2)} {between(low, high, 2)} doublings of the step "
-        f"(0: together), so {first}."
+        f"{before}{halves}The lag is {number(value, 2)} {between(low, high, 2)} doublings of the "
+        f"step (0: together), so {first}."
     )
 
 

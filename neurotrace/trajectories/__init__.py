@@ -23,7 +23,12 @@ from neurotrace.trajectories.lives import neuron_lives
 from neurotrace.trajectories.lives_counts import lives_counts
 from neurotrace.trajectories.onset import onset
 from neurotrace.trajectories.overlap import expert_overlap, expert_overlaps
-from neurotrace.trajectories.overlap_tasks import expert_sizes, main_overlap
+from neurotrace.trajectories.overlap_tasks import (
+    expert_sizes,
+    main_overlap,
+    series_of,
+    why_no_onset,
+)
 from neurotrace.trajectories.participation import participation
 from neurotrace.trajectories.results import Results, finished, read
 from neurotrace.trajectories.roles import layer_roles
@@ -75,8 +80,10 @@ __all__ = [
     "read",
     "retrieval",
     "role_claims",
+    "series_of",
     "summarize",
     "tasks",
     "top_neurons",
     "turnover",
+    "why_no_onset",
 ]

@@ -64,17 +64,20 @@ def summarize(
     return result
 
 
-def node_bootstrap(overlap: xr.Dataset, *, replicates: int = 1000, seed: int = 0) -> xr.Dataset:
+def node_bootstrap(
+    overlap: xr.Dataset, *, replicates: int = 1000, languages: bool = True, seed: int = 0
+) -> xr.Dataset:
     """Draws of an overlap's means over concepts and languages; replicate 0 is the estimate.
 
     See :mod:`neurotrace.nodes`. The same seed draws alike at every step and in every overlap of the
     same concepts and languages, so the difference of two results (neurons against a rotated basis,
     say) is paired: subtract them and take the interval of the difference. Where no pair is left
-    without a language, as with two of them, that language adds nothing.
+    without a language, as with two of them, that language adds nothing. ``languages=False`` keeps
+    the languages as they are and lets concepts vary alone.
     """
     sizes = overlap.sizes["concept"], overlap.sizes["lang"]
     found = _means(overlap, *nodes.left_out(*sizes))
-    result = nodes.draws_of(found, *sizes, replicates=replicates, seed=seed)
+    result = nodes.draws_of(found, *sizes, replicates=replicates, languages=languages, seed=seed)
     result["valid_pairs"] = _valid_pairs(overlap)
     return result
 

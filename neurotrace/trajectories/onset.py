@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from neurotrace import axes
 from neurotrace.trajectories.bands import confidence_band, null_envelope
+from neurotrace.trajectories.crossing import between, last_defined, monotone, passed, positions
 
 Floats = NDArray[np.float64]
 
 RISING = 0.05  # a last change beyond this share of the whole range is still going on
-STEEP = 2 / 3  # of the final excess between two checkpoints: where between them, none can say
-CHUNK = 4_000_000  # numbers of one pass of the monotone fit
+DRAWS = ("", "_early", "_late")  # of a half: interpolated, and the checkpoints around it
+SERIES = 2  # checkpoints at which a curve must be comparable: one shows nothing over time
 
 
 def onset(
@@ -60,7 +61,9 @@ def onset(
     Returns
     -------
     ``detect``, ``half`` with ``half_low``, ``half_high`` (steps, NaN where there is no onset) and
-    ``half_draws`` (replicate, …); ``level_step``, ``level_step_low``, ``level_step_high``, whose
+    ``half_draws`` (replicate, …), with ``half_draws_early`` and ``half_draws_late``, between which
+    each draw's half lies: the checkpoints around it where most of the rise falls between those two,
+    else that step itself; ``level_step``, ``level_step_low``, ``level_step_high``, whose
     high end is NaN where it lies beyond the last checkpoint; ``detect_tokens``, ``half_tokens``
     where ``tokens`` stands beside the steps; ``value``, ``low``, ``high``, ``null_mean``,
     ``null_high`` (step, …); ``still_rising`` (0 or 1: the half of such a curve is an early one);
@@ -71,7 +74,9 @@ def onset(
     - ``present``: above the null, but no rise was shown, or half of the final excess was there at
       the first defined checkpoint: what grew is the power to see it;
     - ``unconfirmed``: above the null at the last checkpoints, fewer than ``run``;
-    - ``none``: not above the null.
+    - ``none``: not above the null;
+    - ``undefined``: fewer than two checkpoints at which curve and null can be compared, because
+      there is one only, the null is undefined throughout, or neither side has draws.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def onset(
     happened = outcome == "onset"
     steps = curve["step"].values.astype(float)
     detected = np.where(happened, steps[np.minimum(seen, len(steps) - 1)], np.nan)
-    result = found.drop_vars("above").assign(chance=xr.DataArray(chance))
+    result = found.drop_vars(["above", "comparable"]).assign(chance=xr.DataArray(chance))
     result["detect"] = cell.copy(data=detected)
     result["outcome"] = cell.copy(data=outcome)
     result["censored"] = cell.copy(data=(happened & (seen == start)).astype(np.int8))
@@ -112,13 +117,12 @@ def onset(
     ]
     asked += [("level_step", curve, level)] if level is not None else []
     for name, curves, target in asked:
-        draws, *ends = _passed(curves.values, happened, target, _positions(steps), alpha)
-        for suffix, values in zip(("", "_low", "_high"), (draws[0], *ends), strict=True):
-            finite = np.where(np.isfinite(values), values, np.nan)
-            result[name + suffix] = cell.copy(data=finite)
-        if target is None:
-            finite = np.where(np.isfinite(draws), draws, np.nan)
-            result[f"{name}_draws"] = (("replicate", *cell.dims), finite)
+        passing = passed(curves.values, happened, target, positions(steps))
+        ends = between(passing.early[1:], passing.late[1:], alpha)
+        for suffix, values in zip(("", "_low", "_high"), (passing.at[0], *ends), strict=True):
+            result[name + suffix] = cell.copy(data=_finite(values))
+        for suffix, draws in zip(DRAWS, passing, strict=True) if target is None else ():
+            result[f"{name}_draws{suffix}"] = (("replicate", *cell.dims), _finite(draws))
     for name in ("detect", "half") if "tokens" in curve.coords else ():
         at = np.interp(result[name].values, steps, curve["tokens"].values)
         result[f"{name}_tokens"] = cell.copy(data=at)
@@ -126,37 +130,6 @@ def onset(
     result.attrs = {"run": run, "alpha": alpha, "level": np.nan if level is None else level}
     result.attrs |= {"still_rising": rising, "curve": str(curve.name or "")}
     return result
-
-
-def monotone(values: Floats) -> Floats:
-    """Nearest never-falling curve along axis 0, by least squares; NaN is left out and stays.
-
-    ``fit[i] = max over a ≤ i of min over b ≥ i of mean(values[a … b])`` (Barlow et al. 1972): as
-    pool-adjacent-violators gives it, for many curves at once.
-
-    >>> monotone(np.array([0.0, 2.0, 1.0, 3.0])).tolist()
-    [0.0, 1.5, 1.5, 3.0]
-    """
-    n = len(values)
-    flat = values.reshape(n, -1)
-    size = max(1, CHUNK // n**2)
-    parts = [_pooled(flat[:, at : at + size]) for at in range(0, flat.shape[1], size)]
-    return np.concatenate([np.empty((n, 0)), *parts], axis=1).reshape(values.shape)
-
-
-def _pooled(values: Floats) -> Floats:
-    known = np.isfinite(values)
-    zero = np.zeros((1, values.shape[1]))
-    total = np.concatenate([zero, np.cumsum(np.where(known, values, 0.0), 0)])
-    count = np.concatenate([zero, np.cumsum(known, 0)])
-    best = np.full(values.shape, -np.inf)
-    for a in range(len(values)):
-        n = count[a + 1 :] - count[a]
-        means = np.where(n > 0, (total[a + 1 :] - total[a]) / np.maximum(n, 1), np.inf)
-        lowest = np.minimum.accumulate(means[::-1], 0)[::-1]
-        # A window that starts or ends on an undefined value is that of its defined neighbours.
-        best[a:] = np.maximum(best[a:], np.where(known[a], lowest, -np.inf))
-    return np.where(known, best, np.nan)
 
 
 def _check(curve: xr.DataArray, null: xr.DataArray, run: int) -> None:
@@ -179,14 +152,6 @@ def _check(curve: xr.DataArray, null: xr.DataArray, run: int) -> None:
             raise ValueError(f"got a null at other values of {dim!r}; expected those of the curve")
 
 
-def _positions(steps: NDArray) -> Floats:
-    """Steps on a log2 axis; step 0 stands at half the first positive one."""
-    positive = steps[steps > 0]
-    if len(positive) < len(steps) - 1 or not len(positive):
-        raise ValueError(f"got steps {steps.tolist()}; expected 0 at most once, and some above it")
-    return np.log2(np.where(steps > 0, steps, positive[0] / 2))
-
-
 def _from(above: NDArray[np.bool_], run: int) -> NDArray[np.intp]:
     """First checkpoint of the first run of ``run`` above; the number of checkpoints where none."""
     n = len(above)
@@ -200,21 +165,18 @@ def _first_defined(values: Floats) -> NDArray[np.intp]:
     return np.isfinite(values).argmax(0)
 
 
-def _last(values: Floats) -> Floats:
-    """Last defined value along axis 0, NaN where there is none."""
-    at = len(values) - 1 - np.isfinite(values)[::-1].argmax(0)
-    return np.take_along_axis(values, at[None], 0)[0]
-
-
 def _lines(curve: xr.DataArray, null: xr.DataArray, alpha: float) -> xr.Dataset:
-    """Band of the curve, mean and envelope of its null, and where the two are apart."""
+    """Band of the curve, mean and envelope of its null, where they are comparable and apart."""
     band, envelope = confidence_band(curve, alpha=alpha), null_envelope(null, alpha=alpha)
     value = band["value"]
     for name, line in (("null_mean", envelope["mean"]), ("null_high", envelope["high"])):
         band[name] = line.broadcast_like(value).transpose(*value.dims)
     # Whichever side has draws carries the uncertainty: a null of whole series, or else the curve.
     drawn = null.sizes["replicate"] > 1
-    return band.assign(above=(value if drawn else band["low"]) > band["null_high"])
+    line = value if drawn else band["low"]
+    known = line.notnull() & band["null_high"].notnull()
+    known &= drawn or curve.sizes["replicate"] > 1
+    return band.assign(above=known & (line > band["null_high"]), comparable=known)
 
 
 def _outcome(
@@ -226,14 +188,15 @@ def _outcome(
     *,
     alpha: float,
 ) -> NDArray[np.str_]:
-    """What became of each series: onset, present, unconfirmed, none."""
+    """What became of each series: undefined, onset, present, unconfirmed, none."""
     above = found["above"].values
     fitted = monotone((found["value"] - found["null_mean"]).values)
-    most = np.take_along_axis(fitted, start[None], 0)[0] < _last(fitted) / 2
+    most = np.take_along_axis(fitted, start[None], 0)[0] < last_defined(fitted) / 2
     risen = _rises(curve, null, start, seen, alpha)
     anywhere = seen < len(above)
-    states = [anywhere & risen & most, anywhere, above[-1]]
-    return np.select(states, ["onset", "present", "unconfirmed"], "none")
+    unseen = found["comparable"].values.sum(0) < SERIES
+    states = [unseen, anywhere & risen & most, anywhere, above[-1]]
+    return np.select(states, ["undefined", "onset", "present", "unconfirmed"], "none")
 
 
 def _rises(
@@ -276,53 +239,5 @@ def _still_rising(values: Floats) -> NDArray[np.int8]:
     return found
 
 
-def _passed(
-    curves: Floats, where: NDArray[np.bool_], level: float | None, places: Floats, alpha: float
-) -> tuple[Floats, Floats, Floats]:
-    """Steps ``(replicate, …)`` at which monotone fits pass a level or half of their end, and ends.
-
-    NaN where nothing happened; inf where a level is never passed.
-    """
-    # (replicate, step, onset) → (step, replicate · onset): only where something happened.
-    picked = curves[:, :, where].swapaxes(0, 1)
-    fitted = monotone(picked.reshape(len(places), -1))
-    end = _last(fitted)
-    targets = np.where(end > 0, end / 2, np.nan) if level is None else np.full_like(end, level)
-    at = _crossing(fitted, targets, places)
-    draws, early, late = (np.full((len(curves), *where.shape), np.nan) for _ in range(3))
-    draws[:, where], early[:, where], late[:, where] = (x.reshape(len(draws), -1) for x in at)
-    # A draw without any excess says nothing of where half of it is: it may be at either end.
-    early, late = np.where(np.isnan(early), -np.inf, early), np.where(np.isnan(late), np.inf, late)
-    return draws, _quantile(early[1:], alpha / 2), _quantile(late[1:], 1 - alpha / 2)
-
-
-def _crossing(fitted: Floats, targets: Floats, places: Floats) -> tuple[Floats, Floats, Floats]:
-    """Steps ``(curve,)`` at which ``(step, curve)`` reach their targets; inf where never.
-
-    With the earliest and the latest step it may be: the checkpoints around it, where most of the
-    rise falls between those two. A curve that starts above its target has its first defined step.
-    """
-    reached = fitted >= targets
-    at = reached.argmax(0)
-    order = np.where(np.isfinite(fitted), np.arange(len(fitted))[:, None], -1)
-    before = np.concatenate([np.full((1, fitted.shape[1]), -1), np.maximum.accumulate(order)[:-1]])
-    columns = np.arange(fitted.shape[1])
-    left = before[at, columns]
-    left = np.where(left < 0, at, left)
-    low, high = fitted[left, columns], fitted[at, columns]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(high > low, (targets - low) / (high - low), 1.0)
-    place = places[left] + share * (places[at] - places[left])
-    steep = high - low > STEEP * _last(fitted)
-    never = np.where(np.isnan(targets), np.nan, np.inf)
-    ends = (place, np.where(steep, places[left], place), np.where(steep, places[at], place))
-    found, early, late = (np.where(reached.any(0), 2.0**end, never) for end in ends)
-    return found, early, late
-
-
-def _quantile(draws: Floats, share: float) -> Floats:
-    """Quantile over axis 0, rounded outwards; inf is later than all."""
-    if not len(draws):
-        return np.full(draws.shape[1:], np.nan)
-    outwards = np.floor if share < 0.5 else np.ceil
-    return np.sort(draws, axis=0)[int(outwards(share * (len(draws) - 1)))]
+def _finite(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)

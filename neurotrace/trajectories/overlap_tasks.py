@@ -4,10 +4,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
+import numpy as np
 import xarray as xr
 
 from neurotrace import probes
-from neurotrace.nodes import interval
+from neurotrace.nodes import MIN_CONCEPTS, interval
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.changes import change_points
 from neurotrace.trajectories.expertise import own_draws
@@ -91,19 +92,33 @@ def onset_tasks(
     store: ActivationStore, get: Get, *, analyses: Sequence[str], seed: int
 ) -> list[Task]:
     """When the curves that were computed leave their nulls."""
+    why = why_no_onset(store)
+    if why is not None:
+        warnings.warn(f"onsets are left out: {why}", stacklevel=2)
+        return []
     made: list[Task] = []
     if "overlap" in analyses and len(store.languages) > 1:
-        corrected = cache(lambda: _corrected(main_overlap(get("overlap")), seed))
+        corrected = cache(lambda: series_of(main_overlap(get("overlap")), seed=seed))
         made += [
             ("onset_overlap", lambda: onset(*corrected(), level=LEVEL)
              .assign_attrs(curve="corrected overlap", level=LEVEL)),
-            ("onset_layers", lambda: onset(*_corrected(get("overlap_layers"), seed))
+            ("onset_layers", lambda: onset(*series_of(get("overlap_layers"), seed=seed))
              .assign_attrs(curve="corrected overlap by layer")),
-            *_changes(corrected),
+            *(_changes(corrected) if len(store.concepts) >= MIN_CONCEPTS else ()),
         ]  # fmt: skip
     if "expertise" in analyses and store.twin is not None:
         made.append(("onset_expertise", lambda: _of_expertise(get, seed)))
     return made
+
+
+def why_no_onset(store: ActivationStore) -> str | None:
+    """What keeps a run from having onsets, in words; None where nothing does."""
+    steps = np.array(store.steps)
+    if len(steps) < 2:
+        return "there is one checkpoint"
+    if (np.diff(steps) <= 0).any():
+        return "steps start again in a later stage; trace one stage by itself"
+    return None
 
 
 def _changes(corrected: Callable[[], tuple[xr.DataArray, xr.DataArray]]) -> list[Task]:
@@ -121,21 +136,30 @@ def _changes(corrected: Callable[[], tuple[xr.DataArray, xr.DataArray]]) -> list
     return [("changes", compute)]
 
 
-def _corrected(overlap: xr.Dataset, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
-    """Corrected overlap with its draws, and the series of its null."""
+def series_of(overlap: xr.Dataset, *, seed: int = 0) -> tuple[xr.DataArray, xr.DataArray]:
+    """Corrected overlap with its draws, and series of its null, as an onset takes them.
+
+    A draw of the null is one exchange of concepts plus what the choice of concepts does to the
+    mean: exchanges alone say that *no* concept shares anything, and where concepts differ around a
+    mean of nothing they would let an onset be found. Languages stay: what is found holds for the
+    languages that were traced.
+    """
     null = overlap["null"].transpose("replicate", "step", ...)
+    moved = node_bootstrap(
+        overlap, replicates=null.sizes["replicate"], languages=False, seed=seed + 1
+    )["corrected"].transpose("replicate", "step", ...)
+    noise = moved.isel(replicate=slice(1, None)) - moved.isel(replicate=0)
+    if noise.sizes["replicate"]:  # with few concepts there is neither
+        null = null + noise
     return node_bootstrap(overlap, seed=seed)["corrected"], null
 
 
 def _of_expertise(get: Get, seed: int) -> xr.Dataset:
     """Onset of own-language precision over what the re-initialised twin reaches."""
-    found, twin = get("expertise"), get("expertise_twin")
-    curve = own_draws(found, seed=seed)
-    null = own_draws(twin, seed=seed + 1).isel(step=0, drop=True)
-    null = null.expand_dims(step=curve["step"]).transpose("replicate", "step")
-    return onset(curve, null, chance=float(found["chance"].mean())).assign_attrs(
-        curve="average precision of own experts"
-    )
+    found, twin = (own_draws(get(name), seed=seed) for name in ("expertise", "expertise_twin"))
+    nothing = xr.DataArray(np.zeros(1), dims="replicate")
+    above = found - twin.isel(step=0, drop=True)  # paired: the same concepts and languages
+    return onset(above, nothing).assign_attrs(curve="own-language precision above the twin's")
 
 
 def _mean_of(results: list[xr.Dataset]) -> xr.Dataset:

@@ -55,6 +55,8 @@ class Results:
 
     def finish(self) -> dict[str, xr.Dataset]:
         """Give the file its name; all results by name."""
+        if not self.file.is_file() and not self.partial.is_file():
+            h5py.File(self.partial, "w").close()  # all was left out, and that is a result
         if self.partial.is_file():
             self.partial.replace(self.file)
         return {name: _load(self.file, name) for name in _groups(self.file)}

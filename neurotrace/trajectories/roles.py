@@ -17,8 +17,7 @@ from neurotrace.store import ActivationStore
 from neurotrace.trajectories.decodability import concept_decodability, within_and_across
 from neurotrace.trajectories.division import NO_EVIDENCE
 from neurotrace.trajectories.halved import Halved
-from neurotrace.trajectories.layers import tokens_of as tokens_of
-from neurotrace.trajectories.layers import usual_kind
+from neurotrace.trajectories.layers import tokens_of, usual_kind
 from neurotrace.trajectories.lifts import StepKey, along_steps, step_keys
 
 REPLICATES = 500
