@@ -135,8 +135,7 @@ def _onset_of_use(draws: xr.Dataset) -> xr.Dataset:
     Undefined, and not 0, where nothing is written within a language either: a share that is there
     from where it can first be measured has no onset, however much the effect grows.
     """
-    within = draws["across"] / draws["ratio"]
-    excess = (draws["across"] - draws["chance"]) / within
+    excess = (draws["excess"] / draws["within"]).where(draws["ratio"].notnull())
     nothing = xr.DataArray(np.zeros(1), dims="replicate")
     return trajectories.onset(excess, nothing).assign_attrs(
         curve="interchange ratio above random neurons"

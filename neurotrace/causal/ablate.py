@@ -100,11 +100,11 @@ def ablate(
     -------
     ``value`` (arm), nats a token, positive where the model gets worse, ``by_language`` (arm, lang)
     and ``by_concept`` (arm, concept), each with ``_low`` and ``_high``; ``over_random`` (arm), the
-    set less the mean of its random ones; ``neurons`` (arm), how many were zeroed at once; ``own`` and ``other``:
-    the change in a language and in the others when that language's own neurons are zeroed, means
-    over the languages that have any (``own_neurons``), with ``own_chance`` from their random
-    neurons, and ``of_language`` (lang_a, lang_b), neurons of the first on text of the second;
-    ``chance``: ``value`` of ``random_shared``. An empty set gives NaN.
+    set less the mean of its random ones; ``neurons`` (arm), how many were zeroed at once; ``own``
+    and ``other``: the change in a language and in the others when that language's own neurons are
+    zeroed, means over the languages that have any (``own_neurons``), with ``own_chance`` from as
+    many draws of their random neurons, and ``of_language`` (lang_a, lang_b), neurons of the first
+    on text of the second; ``chance``: ``value`` of ``random_shared``. An empty set gives NaN.
 
     Raises
     ------

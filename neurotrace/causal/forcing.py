@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neurotrace.capture import HookedModel
+from neurotrace.causal.controls import named
 from neurotrace.causal.judges import Identifier, TopicJudge, degenerate
 from neurotrace.causal.neurons import Neurons, widths_of
 from neurotrace.causal.outcomes import Outcomes, Tally, weights
@@ -22,6 +23,7 @@ from neurotrace.causal.speech import Plan, Spoken, speak
 
 ARMS = ("unforced", "experts", "random_matched", "random", "direction")
 DEFAULT_ARMS = ("unforced", "experts", "random_matched", "direction")
+SAMPLED = 28  # stream of random numbers
 SHOWN = 2  # texts of each arm and concept that are kept for the reader
 _TABLE = ("arm", "concept", "text", "lang")
 
@@ -81,7 +83,9 @@ def force(
     rows_at_once
         Most rows of a batch; results do not depend on it.
     replicates, alpha
-        Of the bootstrap over seeds and, where there are three or more, concepts.
+        Of the bootstrap over seeds and, where there are three or more, the draws over concepts.
+    seed
+        Of the texts (see :func:`sampling_seeds`), the random neurons and the draws.
 
     Returns
     -------
@@ -102,9 +106,10 @@ def force(
 
     Notes
     -----
-    Intervals cover the sampling of texts and the choice of concepts; neither the choice of random
-    neurons beyond that, nor of source language, nor differences between training runs. Log-odds
-    are NaN where no word of a concept came out in either arm.
+    Intervals cover the sampling of texts and the choice of concepts, by Student's t; neither the
+    choice of random neurons beyond that, nor of source language, nor differences between training
+    runs. Log-odds are NaN where no word of a concept came out in either arm, and a mean of several
+    concepts of which a single one counts has no interval.
     """
     chosen = list(experts) if concepts is None else list(concepts)
     _refuse_arms(arms, chosen, directions)
@@ -115,13 +120,13 @@ def force(
         for concept in chosen
     }
     spoken = [
-        speak(model, plans[concept], arms, range(at * seeds, (at + 1) * seeds),
-               max_new_tokens=max_new_tokens, temperature=temperature, rows_at_once=rows_at_once)
-        for at, concept in _numbered(chosen)
+        speak(model, plans[concept], arms, sampling_seeds(concept, n=seeds, seed=seed),
+              max_new_tokens=max_new_tokens, temperature=temperature, rows_at_once=rows_at_once)
+        for concept in chosen
     ]  # fmt: skip
     tally, table = _judge(Spoken.joined(spoken, axis=-2), chosen, arms, topics, identify)
     drawn = weights(len(chosen), seeds, replicates, seed=seed)
-    result = Outcomes(tally, arms, topics.languages, language, drawn, alpha).dataset()
+    result = Outcomes(tally, arms, topics.languages, language, drawn, alpha, seed).dataset()
     for column in _TABLE:
         result[f"text_{column}"] = ("example", table[column].to_numpy(dtype=object))
     result.attrs |= {
@@ -130,6 +135,26 @@ def force(
         "replicates": replicates, "alpha": alpha,
     }  # fmt: skip
     return result
+
+
+def sampling_seeds(concept: str, *, n: int, seed: int = 0) -> tuple[int, ...]:
+    """Seeds from which a concept's texts are written, the same in every arm.
+
+    Parameters
+    ----------
+    concept
+        Its name alone decides, not what else is forced.
+    n
+        Texts. Fewer begin like more.
+    seed
+        The experiment's.
+
+    Returns
+    -------
+    ``n`` numbers below 2³¹, as :func:`neurotrace.causal.generate` takes them.
+    """
+    drawn = np.random.SeedSequence(named(seed, SAMPLED, concept)).generate_state(n)
+    return tuple((drawn >> 1).tolist())
 
 
 def summarize_forcing(
@@ -214,12 +239,6 @@ def _printable(text: str) -> str:
 def _table_of(step: int, one: xr.Dataset) -> pd.DataFrame:
     columns = {column: one[f"text_{column}"].to_numpy() for column in _TABLE}
     return pd.DataFrame({"step": step, "source": str(one.attrs["language"]), **columns})
-
-
-def _numbered(concepts: Sequence[str]) -> list[tuple[int, str]]:
-    # By name, so that a concept speaks from the same seeds in whatever order it is given.
-    places = {concept: at for at, concept in enumerate(sorted(concepts))}
-    return [(places[concept], concept) for concept in concepts]
 
 
 def _refuse_arms(

@@ -11,9 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace.causal.judges import MOST_DEGENERATE
+from neurotrace.causal.losses import nanmean, over_units
 from neurotrace.nodes import MIN_CONCEPTS
 
-RESAMPLED = 21  # stream of random numbers
+RESAMPLED, CHOICE = 21, 27  # streams of random numbers
 UNFORCED, MATCHED, CEILING = "unforced", "random_matched", "direction"
 
 Floats = NDArray[np.float64]
@@ -49,10 +50,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Outcomes of a tally, each with its bootstrap.
+    """Outcomes of a tally, each with its draws.
 
-    Weights resample seeds within every concept, the same in all arms, and concepts where there
-    are three or more; replicate 0 is the estimate.
+    Seeds are resampled within every concept, the same in all arms. Concepts are few: where there
+    are three or more, what a mean owes to each is drawn as well, by Student's t, see
+    :func:`neurotrace.causal.losses.over_units`. Draw 0 is the estimate.
 
     Parameters
     ----------
@@ -63,15 +65,20 @@ class Outcomes:
     source
         The language whose experts were forced.
     weights
-        ``(replicate, concept, seed)`` and ``(replicate, concept)``, see :func:`weights`.
+        ``(replicate, concept, seed)``, see :func:`weights`.
+    alpha
+        One less the level of the intervals.
+    seed
+        Of the draws over concepts.
     """
 
     tally: Tally
     arms: Sequence[str]
     languages: Sequence[str]
     source: str
-    weights: tuple[Floats, Floats]
+    weights: Floats
     alpha: float
+    seed: int = 0
 
     def dataset(self) -> xr.Dataset:
         """All outcomes over ``arm`` (and ``lang``)."""
@@ -81,7 +88,7 @@ class Outcomes:
         for name, langs in (("topic", own | True), ("topic_own", own), ("topic_other", ~own)):
             words = self._sum(self.tally.words[..., langs].sum(-1))
             content = self._sum(self.tally.content[..., langs].sum(-1))
-            self._keep(result, name, self._mean(_share(words, content)))
+            self._keep(result, name, self._mean(_share(words, content)), within=(0, 1))
             for versus, suffix in ((UNFORCED, "log_odds"), (MATCHED, "over_random")):
                 gain = self._against(words, content, versus)
                 self._keep(result, f"{name}_{suffix}", self._mean(gain))
@@ -106,10 +113,11 @@ class Outcomes:
                 gain = self._mean(self._against(spoken, texts, UNFORCED))
                 gains.append(np.where(hidden | self._hides(hidden), np.nan, gain))
         share = np.stack(shares, axis=-1)
-        self._keep(result, "language", share)
+        self._keep(result, "language", share, within=(0, 1))
         if UNFORCED in self.arms:
             at = list(self.arms).index(UNFORCED)
-            self._keep(result, "language_change", share - share[:, at : at + 1])
+            change = share - share[:, at : at + 1]
+            self._keep(result, "language_change", change, within=(-1, 1))
         if gains:
             self._keep(result, "source_log_odds", gains[0])
 
@@ -127,12 +135,13 @@ class Outcomes:
 
     def _sum(self, values: Floats) -> Floats:
         """``(arm, concept, seed)`` → ``(replicate, arm, concept)``."""
-        return np.einsum("rcs,acs->rac", self.weights[0], values)
+        return np.einsum("rcs,acs->rac", self.weights, values)
 
     def _mean(self, values: Floats) -> Floats:
         """``(replicate, arm, concept)`` → ``(replicate, arm)``; what is NaN does not count."""
-        weight = self.weights[1][:, None, :] * np.isfinite(values)
-        return _share((np.nan_to_num(values) * weight).sum(-1), weight.sum(-1))
+        if values.shape[-1] < MIN_CONCEPTS:
+            return nanmean(values, axis=-1)
+        return over_units(values.swapaxes(1, 2), key=(self.seed, CHOICE))
 
     def _against(self, k: Floats, n: Floats, versus: str) -> Floats:
         """Log-odds of k among n against another arm, concept by concept."""
@@ -143,11 +152,18 @@ class Outcomes:
         gain = _log_odds(k, n) - _log_odds(k0, n0)
         return np.where((k + k0 > 0) & (n > 0) & (n0 > 0), gain, np.nan)
 
-    def _keep(self, result: xr.Dataset, name: str, draws: Floats) -> None:
-        """An outcome ``(replicate, arm[, lang])`` with its interval."""
+    def _keep(
+        self,
+        result: xr.Dataset,
+        name: str,
+        draws: Floats,
+        *,
+        within: tuple[float, float] = (-np.inf, np.inf),
+    ) -> None:
+        """An outcome ``(replicate, arm[, lang])`` with its interval, of values that can be."""
         dims = ("arm", "lang")[: draws.ndim - 1]
         result[name] = (dims, draws[0])
-        low, high = _interval(draws, self.alpha)
+        low, high = np.clip(_interval(draws, self.alpha), *within)
         result[f"{name}_low"], result[f"{name}_high"] = (dims, low), (dims, high)
 
     def _reference(self, topic: xr.DataArray, arm: str) -> xr.DataArray:
@@ -156,22 +172,18 @@ class Outcomes:
         return topic.sel(arm=arm, drop=True)
 
 
-def weights(n_concepts: int, n_seeds: int, replicates: int, *, seed: int) -> tuple[Floats, Floats]:
-    """How often each replicate counts the seeds and the concepts; row 0 counts all of them once.
+def weights(n_concepts: int, n_seeds: int, replicates: int, *, seed: int) -> Floats:
+    """How often each replicate counts the seeds of each concept; row 0 counts all of them once.
 
     Returns
     -------
-    ``(replicate, concept, seed)`` and ``(replicate, concept)``
+    ``(replicate, concept, seed)``
     """
     rng = np.random.default_rng([seed, RESAMPLED])
     even = np.full(n_seeds, 1 / n_seeds)
-    seeds = np.ones((1 + replicates, n_concepts, n_seeds))
-    seeds[1:] = rng.multinomial(n_seeds, even, size=(replicates, n_concepts))
-    concepts = np.ones((1 + replicates, n_concepts))
-    if n_concepts >= MIN_CONCEPTS:
-        alike = np.full(n_concepts, 1 / n_concepts)
-        concepts[1:] = rng.multinomial(n_concepts, alike, size=replicates)
-    return seeds, concepts
+    counts = np.ones((1 + replicates, n_concepts, n_seeds))
+    counts[1:] = rng.multinomial(n_seeds, even, size=(replicates, n_concepts))
+    return counts
 
 
 def _log_odds(k: Floats, n: Floats) -> Floats:

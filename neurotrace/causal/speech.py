@@ -100,7 +100,7 @@ def speak(
     model: HookedModel,
     plan: Plan,
     arms: Sequence[str],
-    seeds: range,
+    seeds: Sequence[int],
     *,
     max_new_tokens: int,
     temperature: float,

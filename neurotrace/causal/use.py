@@ -49,7 +49,7 @@ def summarize_interchange(
         arm, NaN where that was not run. ``by_pair`` (step, lang_a, lang_b) of the
         experts; ``chance`` (step), across of ``random_matched``.
     draws
-        Over (replicate, step), 0 the estimate: ``ratio``, ``across`` and ``excess`` of the
+        Over (replicate, step), 0 the estimate: ``ratio across within excess`` of the
         experts, and ``chance``.
 
     Raises
@@ -82,7 +82,7 @@ def summarize_interchange(
     result["chance"] = chance.isel(replicate=0)
     result.attrs |= effects.attrs | {"alpha": alpha, "replicates": replicates, "least": least}
     result.attrs["concepts"] = effects.sizes["concept"]
-    kept = own[["ratio", "across", "excess"]].assign(chance=chance)
+    kept = own[["ratio", "across", "within", "excess"]].assign(chance=chance)
     return result, kept.transpose("replicate", "step", ...)
 
 

@@ -223,8 +223,8 @@ GALLERY = (
         "use",
         "Is it these neurons, or would any do?",
         "Norm-matched random neurons write a change of the same size into the residual "
-        "stream; own-value random neurons hardly write any. The wrong concept and both kinds "
-        "of random neurons should stay at 0. A difference of means is the ceiling.",
+        "stream; own-value random neurons hardly write any. Only what the experts do beyond "
+        "both, and beyond the wrong concept, is theirs. A difference of means is the ceiling.",
     ),
     Plot(
         cause_plots.interchange_doses,
@@ -232,7 +232,7 @@ GALLERY = (
         "use",
         "Does a stronger change do more?",
         "An effect that is the concept’s grows with what is written; norm-matched random "
-        "neurons should stay at 0 at any strength.",
+        "neurons show what any change of that strength does.",
     ),
     Plot(
         ablation_plots.ablation,

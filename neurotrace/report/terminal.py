@@ -105,10 +105,11 @@ def _table(results: Results, width: int) -> "Table":
     }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     kept = {name: cells for name, cells in columns.items() if any(cells)}
+    kept = {} if list(kept) == ["step"] else kept  # steps alone tell nothing
     for name in kept:
         bold = "bold" if name == "corrected" else ""
         table.add_column(name, justify="right", no_wrap=True, style=bold, header_style="dim")
-    for cells in zip(*kept.values(), strict=True):
+    for cells in zip(*kept.values(), strict=True) if kept else ():
         table.add_row(*(Text(cell.translate(PLAIN)) for cell in cells))
     return table
 

@@ -74,6 +74,8 @@ def without_onset(found: xr.Dataset) -> str:
         return "is above its null, but no rise is shown"
     if outcome == "unconfirmed":
         return "leaves its null only at the end, too late to be confirmed"
+    if outcome == "undefined":
+        return "cannot be held against a null here: too few checkpoints, concepts or defined values"
     return f"is never seen to leave its null{f' for {run} checkpoints in a row' if run else ''}"
 
 
@@ -154,7 +156,8 @@ def lag(results: Results) -> str:
         return "No lag between use and overlap can be given, since one of them has no onset."
     use, overlap = attribute(found, "half_use"), attribute(found, "half_overlap")
     known = use is not None and overlap is not None
-    halves = f"{what.capitalize()} is half up at step {count(use)}, overlap at {count(overlap)}. " if (
+    subject = f"{what[0].upper()}{what[1:]}"
+    halves = f"{subject} is half up at step {count(use)}, overlap at {count(overlap)}. " if (
         known) else ""  # fmt: skip
     first = "neither is shown to come first"
     first = f"{what} comes first" if high < 0 else "overlap comes first" if low > 0 else first

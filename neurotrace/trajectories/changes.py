@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 DIP = 0.1  # a value this small a share of both its neighbours' has fallen to chance
 LEAST = 2  # checkpoints of a level
 MIN_DRAWS = 19  # of which the penalty is a quantile
+COLUMNS = ("at", "at_low", "at_high", "before", "after", "support", "chance")
 
 
 def change_points(
@@ -46,14 +47,16 @@ def change_points(
     ``at_low`` and ``at_high``, the middle 1 − ``alpha`` of the draws' nearest changes; ``before``
     and ``after``, the two levels; ``support``, the share of draws with a change within one
     checkpoint; ``chance``, that share among draws of the null (NaN without one). A gradual rise is
-    several changes. Attribute ``penalty``.
+    several changes. Attribute ``penalty``. With fewer than 19 defined draws (as of two concepts) or
+    four defined checkpoints there are no rows, the penalty is NaN, and attribute ``reason`` says
+    why: nothing can be said of changes, not that there were none.
 
     Raises
     ------
     ImportError
         Without ruptures.
     ValueError
-        For other axes, or fewer than 19 draws.
+        For axes other than replicate and step.
 
     Notes
     -----
@@ -65,8 +68,9 @@ def change_points(
     known = np.isfinite(values[0])
     steps = curve["step"].values[known]
     estimate, draws = values[0, known], _whole(values[1:, known])
-    if len(draws) < MIN_DRAWS:
-        raise ValueError(f"got {len(draws)} defined draws; expected at least {MIN_DRAWS}")
+    if reason := _too_few(len(draws), len(steps)):
+        rows = dict.fromkeys(COLUMNS, ("pair", np.empty(0)))
+        return xr.Dataset(rows, attrs={"penalty": np.nan, "alpha": alpha, "reason": reason})
     silent = _whole(_series(null)[:, known]) if null is not None else np.empty((0, len(steps)))
     penalty = max(_penalty(noise, alpha) for noise in (draws - estimate, silent))
     at = _changes(ruptures, estimate, penalty)
@@ -75,16 +79,17 @@ def change_points(
     edges = np.array([0, *at, len(estimate)], dtype=int)
     levels = [estimate[a:b].mean() for a, b in pairwise(edges)]
     low, high = _interval(at, resampled, alpha)
-    columns = {
-        "at": steps[at],
-        "at_low": _steps(steps, low),
-        "at_high": _steps(steps, high),
-        "before": levels[:-1],
-        "after": levels[1:],
-        "support": _support(at, resampled),
-        "chance": _support(at, nothing),
-    }
-    rows = {name: ("pair", np.asarray(column, float)) for name, column in columns.items()}
+    columns = (
+        steps[at],
+        _steps(steps, low),
+        _steps(steps, high),
+        levels[:-1],
+        levels[1:],
+        _support(at, resampled),
+        _support(at, nothing),
+    )
+    named = zip(COLUMNS, columns, strict=True)
+    rows = {name: ("pair", np.asarray(column, float)) for name, column in named}
     return xr.Dataset(rows, attrs={"penalty": penalty, "alpha": alpha})
 
 
@@ -121,6 +126,15 @@ def _ruptures() -> ModuleType:
             "got no ruptures; expected it for change points: pip install 'neurotrace[changepoint]'"
         ) from error
     return ruptures
+
+
+def _too_few(n_draws: int, n_steps: int) -> str:
+    """What there is too little of to speak of changes; empty where there is enough."""
+    if n_steps < 2 * LEAST:
+        return f"got {n_steps} defined checkpoints; expected at least {2 * LEAST}"
+    if n_draws < MIN_DRAWS:
+        return f"got {n_draws} defined draws; expected at least {MIN_DRAWS}"
+    return ""
 
 
 def _series(curve: xr.DataArray) -> Floats:

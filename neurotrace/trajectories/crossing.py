@@ -1,6 +1,6 @@
 """Where along the steps does a curve pass a level? The monotone fit it is read from.
 
-Beside the interpolated step stand the earliest and the latest it may be: where most of a rise falls
+Beside the interpolated step stand the earliest and the latest it may be: where much of a rise falls
 between two checkpoints, it may have happened anywhere between them.
 """
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-STEEP = 2 / 3  # of the final excess between two checkpoints: where between them, none can say
+STEEP = 1 / 3  # of the final excess between two checkpoints: where between them, none can say
 CHUNK = 4_000_000  # numbers of one pass of the monotone fit
 
 
 class Passing(NamedTuple):
     """Steps ``(replicate, …)`` at which curves pass a level, and between which they surely do.
 
-    ``early`` and ``late`` are ``at`` itself, or the checkpoints around it where most of the rise
+    ``early`` and ``late`` are ``at`` itself, or the checkpoints around it where a third of the rise
     falls between those two.
     """
 

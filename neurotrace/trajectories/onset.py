@@ -62,8 +62,8 @@ def onset(
     -------
     ``detect``, ``half`` with ``half_low``, ``half_high`` (steps, NaN where there is no onset) and
     ``half_draws`` (replicate, …), with ``half_draws_early`` and ``half_draws_late``, between which
-    each draw's half lies: the checkpoints around it where most of the rise falls between those two,
-    else that step itself; ``level_step``, ``level_step_low``, ``level_step_high``, whose
+    each draw's half lies: the checkpoints around it where a third of the rise falls between those
+    two, else that step itself; ``level_step``, ``level_step_low``, ``level_step_high``, whose
     high end is NaN where it lies beyond the last checkpoint; ``detect_tokens``, ``half_tokens``
     where ``tokens`` stands beside the steps; ``value``, ``low``, ``high``, ``null_mean``,
     ``null_high`` (step, …); ``still_rising`` (0 or 1: the half of such a curve is an early one);
@@ -94,9 +94,10 @@ def onset(
     A rise is shown where the curve minus its first defined checkpoint is above the envelope of the
     same of the null (or its band above 0, where the null is a constant) at ``detect`` or later.
     Without draws of the curve there are no intervals. Intervals of ``half`` and ``level_step``
-    are each for its own curve, and at least as wide as the distance of two checkpoints where two
-    thirds of the final excess fall between those: no interpolation knows where. Of 16 resampled
-    concepts they held the planted step in 91 to 93 % of series, of 8 in 87 to 89 %.
+    are each for its own curve, and at least as wide as the distance of two checkpoints where a third
+    of the final excess falls between those: no interpolation knows where. (From two thirds on,
+    intervals of rises .3 octaves wide, on checkpoints an octave apart, held the planted step in 20
+    to 93 % of series; now in 92 % or more.)
     """
     _check(curve, null, run)
     curve = curve.transpose("replicate", "step", ...)

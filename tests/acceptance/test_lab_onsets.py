@@ -105,7 +105,8 @@ def test_deranged_labels_have_neither_onset_nor_lives(lab_run, traced, seed):
     draws, null = trajectories.node_bootstrap(overlap), overlap["null"]
     corrected = trajectories.onset(draws["corrected"], null.transpose("replicate", "step"))
     raw = trajectories.onset(draws["value"], overlap["chance"].expand_dims("replicate"))
-    assert {str(found["outcome"].values) for found in (corrected, raw)} == {"none"}
+    assert str(corrected["outcome"].values) in ("none", "undefined")
+    assert str(raw["outcome"].values) == "none"
     counts = traced("default", seed)["lives_counts"]
     assert float(counts["deranged"].max()) == 0
     assert trajectories.neuron_lives(store, null="deranged").sizes["neuron"] == 0

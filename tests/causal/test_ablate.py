@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from causal import rigged
+from scipy import stats
 
 from neurotrace.capture.tokens import tokenize
 from neurotrace.causal.ablate import ARMS, ablate, sample, summarize_ablation
 from neurotrace.causal.controls import alike
-from neurotrace.causal.losses import Draws
+from neurotrace.causal.losses import Draws, over_units
 
 A, B = rigged.LANGS
 CONCEPTS = rigged.CONCEPTS
@@ -92,6 +94,49 @@ def test_all_arms_stand_beside_their_random_neurons(found):
     np.testing.assert_allclose(found["by_language"].mean("lang"), value)
 
 
+def test_which_random_neurons_are_drawn_lies_within_the_interval(model, frame):
+    sentences, sets = tokenize(model.tokenizer, frame), {"shared": [SHARED], "language": {A: [OWN]}}
+
+    def run(seed: int, random_sets: int) -> xr.Dataset:
+        return ablate(model, sets, sentences, frame=frame, random_sets=random_sets, seed=seed,
+                      **SETTINGS)  # fmt: skip
+
+    many, few = run(99, 60), [run(seed, 5) for seed in range(6)]
+    for name, arms in (("value", ARMS[2:]), ("over_random", ARMS[:2])):
+        aim = many[name].sel(arm=list(arms))
+        inside = [(one[f"{name}_low"] <= aim) & (aim <= one[f"{name}_high"]) for one in few]
+        assert np.mean([one.values.mean() for one in inside]) > 0.9, name
+    chance = float(many["own_chance"])
+    assert all(one["own_chance_low"] <= chance <= one["own_chance_high"] for one in few)
+    spread = {float(one["value"].sel(arm="random_shared")) for one in few}
+    assert len(spread) > 3
+
+
+def test_a_mean_of_a_few_draws_is_as_wide_as_student_s_t_says():
+    # Nothing varies within a draw: all that is left is which were drawn.
+    each = np.array([1.0, 2.0, 4.0, 8.0, np.nan])
+    draws = over_units(np.tile(each, (20001, 1)), key=[0])
+    assert draws[0] == 3.75
+    half = stats.t.ppf(0.975, 3) * np.std(each[:4], ddof=1) / 2
+    np.testing.assert_allclose(
+        np.quantile(draws[1:], [0.025, 0.975]) - 3.75, [-half, half], rtol=0.04
+    )
+    alone = over_units(np.tile([np.nan, 2.0], (9, 1)), key=[0])
+    assert alone[0] == 2
+    assert np.isnan(alone[1:]).all()
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_means_of_a_few_draws_lie_within_their_intervals_as_often_as_said(n):
+    rng = np.random.default_rng(0)
+    inside = []
+    for key in range(400):
+        draws = over_units(np.tile(rng.standard_normal(n), (400, 1)), key=[key])
+        low, high = np.quantile(draws[1:], [0.025, 0.975])
+        inside.append(low <= 0 <= high)
+    assert 0.92 < np.mean(inside) < 0.98
+
+
 def test_order_of_sentences_does_not_matter(found, model, frame):
     turned = frame[::-1].reset_index(drop=True)
     sets = {"shared": [SHARED], "language": {A: [OWN], B: []}}
@@ -163,6 +208,9 @@ def test_what_does_not_fit_is_refused(model, frame):
         ablate(model, {"shared": []}, sentences, frame=frame, **SETTINGS)
     with pytest.raises(ValueError, match="got neurons of eng_Latn; valid are qaa_Latn"):
         ablate(model, {"shared": [], "language": {"eng_Latn": []}}, sentences, frame=frame,
+               **SETTINGS)  # fmt: skip
+    with pytest.raises(ValueError, match="got random_sets 1; expected 2 or more"):
+        ablate(model, {"shared": [], "language": {}}, sentences, frame=frame, random_sets=1,
                **SETTINGS)  # fmt: skip
     with pytest.raises(ValueError, match="got 3 rows for 30 sentences"):
         ablate(model, {"shared": [], "language": {}}, sentences, frame=frame[:3], **SETTINGS)

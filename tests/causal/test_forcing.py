@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from causal import rigged
+from scipy import stats
 
-from neurotrace.causal.forcing import ARMS, force, summarize_forcing
+from neurotrace.causal.clamp import clamp
+from neurotrace.causal.forcing import ARMS, force, sampling_seeds, summarize_forcing
 from neurotrace.causal.generate import generate
 from neurotrace.causal.judges import WordLists
 from neurotrace.causal.outcomes import Outcomes, Tally, weights
@@ -47,8 +50,8 @@ def test_the_planted_neuron_brings_its_words_and_random_ones_do_not(forced):
     topic = forced["topic"]
     assert abs(float(topic.sel(arm="unforced")) - 1 / 3) < 0.1
     assert float(topic.sel(arm="experts")) > 0.6
-    assert float(forced["topic_log_odds_low"].sel(arm="experts")) > 0.8
-    assert float(forced["topic_over_random_low"].sel(arm="experts")) > 0.8
+    assert float(forced["topic_log_odds_low"].sel(arm="experts")) > 0.2
+    assert float(forced["topic_over_random_low"].sel(arm="experts")) > 0.2
     assert abs(float(topic.sel(arm="random_matched")) - 1 / 3) < 0.12
     assert float(topic.sel(arm="direction")) > 0.6
     assert float(forced["ceiling"]) == float(topic.sel(arm="direction"))
@@ -93,6 +96,25 @@ def test_the_unforced_arm_is_the_model_left_alone_seed_by_seed(model, given):
     alone = generate(model, seeds=range(6), max_new_tokens=20)
     assert said.texts[0].tolist() == list(alone.texts)
     assert said.texts[1].tolist() != list(alone.texts)
+
+
+def test_a_run_s_texts_come_again_from_their_seeds(model, given, judges):
+    experts, values, _ = given
+    settings = {**SETTINGS, "arms": ("unforced", "experts"), "seed": 3}
+    held = clamp(model, experts["c1"], values["c1"][experts["c1"]])
+    seeds = sampling_seeds("c1", n=2, seed=3)
+    run = force(model, experts, values, concepts=("c2", "c1"), **judges, **settings)
+    for arm, during in (("unforced", None), ("experts", held)):
+        own = (run["text_arm"] == arm) & (run["text_concept"] == "c1")
+        again = generate(model, seeds=seeds, max_new_tokens=20, during=during)
+        assert tuple(run["text_text"].values[own.values]) == again.texts
+
+
+def test_sampling_seeds_follow_from_name_and_seed_alone():
+    seeds = sampling_seeds("c1", n=50)
+    assert seeds[:10] == sampling_seeds("c1", n=10)
+    assert all(type(one) is int and 0 <= one < 2**31 for one in seeds)
+    assert len({*seeds, *sampling_seeds("c2", n=50), *sampling_seeds("c1", n=50, seed=1)}) == 150
 
 
 @pytest.mark.parametrize(
@@ -142,19 +164,34 @@ def test_hooks_are_gone_after_an_error(model, given, judges):
     assert torch.equal(model.logits(ids, torch.ones_like(ids)), before)
 
 
-def test_log_odds_by_hand():
-    # One concept, one seed: 2 of 8 words unforced, 6 of 8 forced; half a word on either side.
-    words = np.array([2.0, 6.0]).reshape(2, 1, 1, 1)
-    rest = np.zeros((2, 1, 1))
-    tally = Tally(words, np.full((2, 1, 1, 1), 8.0), rest, rest[..., None] == 0, rest == 1,
+def outcomes_of(words: list[list[float]], *, of: float) -> xr.Dataset:
+    """One text an arm and concept, with so many words of the concept among so many."""
+    own = np.array(words)[..., None]
+    rest, content = np.zeros(own.shape), np.where(np.isnan(own), 0, of)[..., None]
+    tally = Tally(np.nan_to_num(own)[..., None], content, rest, rest[..., None] == 0, rest == 1,
                   rest + 0.9, rest + 2 * np.log(3), rest + 2)  # fmt: skip
-    drawn = weights(1, 1, 10, seed=0)
-    result = Outcomes(tally, ("unforced", "experts"), ("a",), "a", drawn, 0.05).dataset()
+    drawn = weights(own.shape[1], 1, 10000, seed=0)
+    return Outcomes(tally, ("unforced", "experts")[: len(own)], ("a",), "a", drawn, 0.05).dataset()
+
+
+def test_log_odds_by_hand():
+    result = outcomes_of([[2.0], [6.0]], of=8.0)
     assert result["topic"].values.tolist() == [0.25, 0.75]
-    expected = np.log(6.5 / 2.5) - np.log(2.5 / 6.5)
+    expected = np.log(6.5 / 2.5) - np.log(2.5 / 6.5)  # half a word on either side
     assert float(result["topic_log_odds"][1]) == pytest.approx(expected)
     assert bool(result["topic_over_random"].isnull().all())  # there was no such arm
     np.testing.assert_allclose(result["perplexity"], 3)
+
+
+def test_intervals_reach_over_few_concepts_as_far_as_student_s_t():
+    found = outcomes_of([[20.0, 40.0, 50.0, 70.0]], of=100.0).isel(arm=0)
+    half = stats.t.ppf(0.975, 3) * np.std([0.2, 0.4, 0.5, 0.7], ddof=1) / 2
+    np.testing.assert_allclose(found["topic_low"], 0.45 - half, atol=0.02)
+    np.testing.assert_allclose(found["topic_high"], 0.45 + half, atol=0.02)
+    assert float(outcomes_of([[0.0, 0.0, 60.0]], of=100.0)["topic_low"][0]) == 0
+    assert float(outcomes_of([[10.0, 90.0]], of=100.0)["topic_high"][0]) == 0.5  # texts alone
+    one_counts = outcomes_of([[30.0, np.nan, np.nan]], of=100.0).isel(arm=0)
+    np.testing.assert_equal([float(one_counts[n]) for n in ("topic", "topic_low")], [0.3, np.nan])
 
 
 def test_own_and_other_languages_are_kept_apart_and_hidden_beyond_a_fifth_of_loops():
@@ -204,11 +241,10 @@ def test_texts_with_control_characters_can_be_kept(model, given, judges, monkeyp
     ],
 )
 def test_what_does_not_exist_is_refused(model, given, judges, changed, message):
-    experts, values, _ = given
+    (experts, values, _), settings = given, {**judges, **SETTINGS, "arms": ("unforced",)}
     with pytest.raises(ValueError, match=message):
-        force(model, experts, values, **judges, **{**SETTINGS, "arms": ("unforced",), **changed})
+        force(model, experts, values, **{**settings, **changed})
     with pytest.raises(ValueError, match="got no experts of 'c0'"):
-        force(model, {"c0": []}, values, **judges, **{**SETTINGS, "arms": ("unforced",)})
+        force(model, {"c0": []}, values, **settings)
     with pytest.raises(ValueError, match=r"got values of 'c0' of shape \(3,\); expected \(32,\)"):
-        force(model, experts, {**values, "c0": [0, 0, 0]}, **judges,
-              **{**SETTINGS, "arms": ("unforced",)})  # fmt: skip
+        force(model, experts, {**values, "c0": [0, 0, 0]}, **settings)

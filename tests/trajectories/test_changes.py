@@ -66,9 +66,25 @@ def test_an_unsure_place_has_a_wide_interval():
     assert float(found["at_low"][0]) < float(found["at_high"][0])
 
 
+@pytest.mark.parametrize(
+    ("curve", "reason"),
+    [
+        (curve_of(STAIRS, draws=5), "got 5 defined draws; expected at least 19"),
+        (curve_of(STAIRS).where(STEPS < 4), "got 3 defined checkpoints; expected at least 4"),
+        (curve_of(STAIRS) * np.nan, "got 0 defined checkpoints; expected at least 4"),
+    ],
+)
+def test_too_little_to_see_a_change_in_says_so(curve, reason):
+    found = change_points(curve)
+    assert found.attrs["reason"] == reason
+    assert np.isnan(found.attrs["penalty"])
+    assert found.sizes["pair"] == 0
+    enough = change_points(curve_of(STAIRS))
+    assert list(found) == list(enough)
+    assert "reason" not in enough.attrs
+
+
 def test_bad_questions_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="got 5 defined draws; expected at least 19"):
-        change_points(curve_of(STAIRS, draws=5))
     with pytest.raises(ValueError, match="choose one curve"):
         change_points(curve_of(STAIRS).expand_dims(layer=2))
     genuine = builtins.__import__

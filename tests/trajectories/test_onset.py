@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neurotrace.trajectories.onset import monotone, onset
+from neurotrace.trajectories.crossing import monotone
+from neurotrace.trajectories.onset import onset
 
 STEPS = np.array([0, 1, 2, 4, 8, 16, 32, 64])
 ZERO = xr.DataArray([0.0], dims="replicate")
 
 
 def plain(values, steps=STEPS) -> xr.DataArray:
-    """A curve without draws."""
-    return xr.DataArray([values], dims=("replicate", "step"), coords={"step": steps})
+    """A curve whose draws are all alike."""
+    return xr.DataArray([values] * 20, dims=("replicate", "step"), coords={"step": steps})
 
 
 def noisy(values, *, sd=0.02, draws=200, seed=0, layers=None) -> xr.DataArray:
@@ -65,7 +66,7 @@ def test_step_zero_stands_at_half_the_first_positive_step():
         ([0, 0, 0, 0, 0, 0, 0, 0.3], 1, "onset", 64),
         ([0, 0, 0, 0.3, np.nan, 0.3, 0.3, 0.3], 2, "onset", 16),
         ([0, 0, 0, 0, 0, 0, 0, 0], 2, "none", np.nan),
-        ([np.nan] * 8, 2, "none", np.nan),
+        ([np.nan] * 8, 2, "undefined", np.nan),
         ([np.nan, np.nan, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3], 2, "present", np.nan),
         ([np.nan, np.nan, 0, 0.3, 0.3, 0.3, 0.3, 0.3], 2, "onset", 4),
     ],
@@ -85,6 +86,40 @@ def test_a_constant_curve_that_becomes_measurable_late_has_no_onset():
     assert str(found["outcome"].values) == "present"
     assert np.isnan(found["detect"])
     assert np.isnan(found["half"])
+
+
+def test_nothing_can_be_said_without_a_null_or_without_draws():
+    curve = noisy(RISE, layers=2)
+    null = null_like(curve)
+    null[:, :, 1] = np.nan
+    assert onset(curve, null)["outcome"].values.tolist() == ["onset", "undefined"]
+    single = plain(RISE).isel(replicate=[0])
+    assert str(onset(single, ZERO)["outcome"].values) == "undefined"
+    assert str(onset(single, null_like(noisy(RISE)))["outcome"].values) == "onset"
+    lost = noisy(RISE)
+    lost[1:] = np.nan
+    for found in (onset(single, ZERO), onset(lost, ZERO), onset(lost, null_like(lost) * np.nan)):
+        assert str(found["outcome"].values) == "undefined"
+        assert found[["detect", "half", "half_low", "half_high"]].to_array().isnull().all()
+
+
+@pytest.mark.parametrize("step", [0, 512])
+@pytest.mark.parametrize("drawn", [True, False])
+def test_one_checkpoint_shows_nothing_over_time(step, drawn):
+    curve = noisy(RISE).isel(step=[-1]).assign_coords(step=[step])
+    null = null_like(noisy(RISE)).isel(step=[-1]).assign_coords(step=[step]) if drawn else ZERO
+    found = onset(curve, null, level=0.2, run=1)
+    assert str(found["outcome"].values) == "undefined"
+    for name in ("detect", "half", "half_low", "half_high", "level_step"):
+        assert np.isnan(found[name])
+
+
+def test_draws_of_a_half_lie_between_the_checkpoints_around_it():
+    steep = onset(noisy([0, 0, 0, 0, 0, 0.5, 0.5, 0.5]), ZERO)
+    assert set(np.unique(steep["half_draws_early"].round(9))) == {8}
+    assert set(np.unique(steep["half_draws_late"].round(9))) == {16}
+    gentle = onset(noisy([0, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5], sd=0.001), ZERO)
+    np.testing.assert_array_equal(gentle["half_draws_early"], gentle["half_draws"])
 
 
 def test_a_small_excess_at_the_start_is_an_upper_bound():

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from planted import PATH, Stage, experts_of, fire
 
 from neurotrace.trajectories import expert_overlap, summarize
 from neurotrace.trajectories.halved import Halved
+from neurotrace.trajectories.onset import onset
 from neurotrace.trajectories.overlap import _agreement, expert_overlaps, reliability_root
-from neurotrace.trajectories.series_null import corrected_null, exchanges, overlap_null
+from neurotrace.trajectories.series_null import (
+    _cycles,
+    _distinct,
+    corrected_null,
+    exchanges,
+    overlap_null,
+)
 
 K = 12
 
@@ -36,7 +44,7 @@ def test_no_two_languages_hand_over_the_same_concept():
 
 def test_three_concepts_by_hand():
     pairwise = np.array([[0.9, 0.1, 0.2], [0.3, 0.9, 0.4], [0.5, 0.6, 0.9]])
-    moved = exchanges(3, 2, replicates=100)
+    moved = _cycles(3, 2, 100, seed=0)
     drawn = overlap_null(pairwise, moved[:, 0], moved[:, 1])
     round_and_back = [(0.1 + 0.4 + 0.5) / 3, (0.2 + 0.3 + 0.6) / 3]
     np.testing.assert_allclose(np.unique(drawn.round(12)), round_and_back)
@@ -97,18 +105,59 @@ def test_the_order_of_neurons_changes_nothing(series, tmp_path):
     np.testing.assert_allclose(*null, atol=1e-12)
 
 
-@pytest.mark.parametrize("n_concepts", [1, 2])
-def test_one_or_two_concepts_have_no_null(n_concepts):
-    sets = np.arange(2 * n_concepts * 4).reshape(1, 1, 1, 2 * n_concepts, 4)
-    sets = np.broadcast_to(sets[..., :n_concepts, :], (3, 2, 2, n_concepts, 4))
-    moved = exchanges(n_concepts, 3, replicates=5)
+@pytest.mark.parametrize(
+    ("n_concepts", "n_langs", "distinct"),
+    [(1, 2, 1), (2, 2, 1), (3, 2, 2), (4, 2, 9), (5, 2, 24), (4, 3, 18), (5, 3, 72)],
+)
+def test_too_few_exchanges_are_no_null(n_concepts, n_langs, distinct):
+    assert _distinct(_cycles(n_concepts, n_langs, 3000, seed=0)) == distinct
+    sets = np.arange(n_concepts * 4).reshape(1, 1, 1, n_concepts, 4)
+    sets = np.broadcast_to(sets, (n_langs, 2, 2, n_concepts, 4))
+    moved = exchanges(n_concepts, n_langs, replicates=5)
     found = _agreement(sets.astype(np.intp), np.array([64]), moved)
     assert float(found["corrected"].mean()) == pytest.approx(1)
     assert np.isnan(found["null"]).all()
 
 
+@pytest.mark.parametrize(("n_concepts", "n_langs"), [(6, 2), (7, 2), (5, 4), (12, 2)])
+def test_enough_exchanges_are_a_null_whatever_the_seed_and_the_number_drawn(n_concepts, n_langs):
+    for seed in range(20):
+        moved = exchanges(n_concepts, n_langs, replicates=7, seed=seed)
+        assert moved.shape == (7, n_langs, n_concepts)
+        assert (moved[:, 0] != moved[:, 1]).all()
+        longer = exchanges(n_concepts, n_langs, replicates=400, seed=seed)
+        np.testing.assert_array_equal(moved, longer[:7])
+
+
+def slow_overlap(n_concepts: int, rng: np.random.Generator) -> np.ndarray:
+    """Overlaps (step, concept, concept) of two languages that share nothing, slow over steps."""
+    sets = rng.standard_normal((17, 2, n_concepts, 6))
+    for step in range(1, 17):
+        sets[step] = 0.9 * sets[step - 1] + 0.19**0.5 * sets[step]
+    return np.einsum("tcu,tdu->tcd", sets[:, 0], sets[:, 1])
+
+
+@pytest.mark.parametrize(("n_concepts", "said"), [(3, "undefined"), (6, "none")])
+def test_small_sets_of_concepts_have_no_false_onsets(n_concepts, said, record_property):
+    n, outcomes = 60, []
+    for seed in range(n):
+        rng = np.random.default_rng([seed, 4])
+        moved = exchanges(n_concepts, 2, seed=seed)
+        overlaps = slow_overlap(n_concepts, rng)
+        null = np.stack([overlap_null(one, moved[:, 0], moved[:, 1]) for one in overlaps], 1)
+        curve = np.einsum("tcc->t", overlaps)[None] / n_concepts
+        made = (
+            xr.DataArray(values, dims=("replicate", "step"), coords={"step": np.arange(17)})
+            for values in (curve, null)
+        )
+        outcomes.append(str(onset(*made)["outcome"].values))
+    record_property("false_onsets", outcomes.count("onset") / n)
+    assert outcomes.count("onset") <= 0.05 * n
+    assert outcomes.count(said) >= 0.85 * n
+
+
 def test_more_languages_than_concepts_leave_out_pairs_that_move_alike():
-    moved = exchanges(3, 5, replicates=60)
+    moved = _cycles(3, 5, 60, seed=0)
     pairwise = np.full((3, 3), 0.1) + 0.8 * np.eye(3)
     drawn = np.stack(
         [
