@@ -244,7 +244,7 @@ class Visit:
             model=self.model,
             path=self.bench.config.path,
             max_new_tokens=NEW_TOKENS,
-            seeds=range(10),
+            seeds=causal.sampling_seeds(concept, n=10, seed=self.bench.config.seed),
             note=f"experts of {concept!r} in {lang}, held at their medians over its sentences",
         ).write(file)
 

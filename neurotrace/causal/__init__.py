@@ -6,7 +6,7 @@ from neurotrace.causal.clamp import clamp, mean_values
 from neurotrace.causal.doses import interchange_doses
 from neurotrace.causal.forcing import ARMS as FORCING_ARMS
 from neurotrace.causal.forcing import DEFAULT_ARMS as DEFAULT_FORCING_ARMS
-from neurotrace.causal.forcing import force, summarize_forcing
+from neurotrace.causal.forcing import force, sampling_seeds, summarize_forcing
 from neurotrace.causal.generate import Generated, generate, log_likelihood, perplexity
 from neurotrace.causal.ingredients import Experts, Source
 from neurotrace.causal.interchange import interchange
@@ -46,6 +46,7 @@ __all__ = [
     "names",
     "parse",
     "perplexity",
+    "sampling_seeds",
     "start_ids",
     "start_of",
     "summarize_ablation",

@@ -48,8 +48,7 @@ def _identification(results: Results) -> Said:
     if "mean_change" not in found:
         return Said(name, "Its change over training was not traced.", "note")
     first, last = attribute(found, "first"), attribute(found, "last")
-    peak = ", its highest," if attribute(found, "series_first") not in (None, first) else ""
-    when = f" from step {count(first)}{peak} to step {count(last)}" if last is not None else ""
+    when = f" from step {count(first)} to step {count(last)}" if last is not None else ""
     mean = _direction(
         found, "mean_change", "falls", "does not fall but rises", "is not shown to fall"
     )

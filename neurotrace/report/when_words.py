@@ -118,7 +118,7 @@ def _layers(results: Results) -> str:
 
 def _changes(results: Results) -> str:
     """Where its level changes, and how sure that is."""
-    if "changes" not in results:
+    if "changes" not in results or attribute(results["changes"], "reason"):
         return ""
     found = demand(results, "changes")
     known = found["chance"].values[np.isfinite(found["chance"].values)]

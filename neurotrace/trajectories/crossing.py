@@ -105,7 +105,7 @@ def between(early: Floats, late: Floats, alpha: float) -> tuple[Floats, Floats]:
 def _crossing(fitted: Floats, targets: Floats, places: Floats) -> tuple[Floats, Floats, Floats]:
     """Steps ``(curve,)`` at which ``(step, curve)`` reach their targets; inf where never.
 
-    With the earliest and the latest step it may be: the checkpoints around it, where most of the
+    With the earliest and the latest step it may be: the checkpoints around it, where a third of the
     rise falls between those two. A curve that starts above its target has its first defined step.
     """
     reached = fitted >= targets

@@ -117,7 +117,11 @@ def role_claims(roles: xr.Dataset, *, alpha: float = 0.05) -> xr.Dataset:
     studentised draws), which pays for noise of the tokens, not for wandering.
     No interval here covers the walk of the training run: they say how other sentences and words
     would have measured these very checkpoints, not where another run of the same training would
-    have gone, so that a difference between two points of a random walk counts as a change. SIMULATED
+    have gone, so that a difference between two points of a random walk counts as a change. Of
+    series that wander about .95 or .97 (autocorrelation .7 or .9, .02 or .03 wide) and go nowhere,
+    the headline fell in 39 to 44 % and rose in 31 to 41 %, and its spread grew in 12 to 27 %; from
+    the peak, means fell in 69 to 83 % and spreads grew in 10 to 62 %. Several runs
+    tell the two apart.
     Riemenschneider & Frank (2025) claim both changes without intervals.
     """
     if roles.sizes["step"] < 2:

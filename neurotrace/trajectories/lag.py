@@ -49,8 +49,8 @@ def lag(
     -----
     Of 60 pairs of logistic rises each, of slopes .02, .1, .3 and .6 octaves, on a grid of 17
     checkpoints half an octave to an octave apart, the interval held the planted lag in 97 % or
-    more, however little noise there was. Both halves interpolated instead, as on any one grid, it
-    held that of steep rises in 3 to 17 %.
+    more, however little noise there was. With both halves interpolated instead it held 3 % of those
+    of slope .02, 8 % of .1 and 62 % of .3.
     """
     for name, given in (("a", a), ("b", b)):
         if not {"half", "half_draws", "outcome"} <= set(given):
@@ -60,10 +60,10 @@ def lag(
     for name, apart in (("", _doublings), ("steps", _steps)):
         early, late = apart(second["early"], first["late"]), apart(second["late"], first["early"])
         dims = ("replicate", *[dim for dim in early.dims if dim != "replicate"])
-        drawn = [end.transpose(*dims).values[1:] for end in (early, late)]
+        least, most = (end.transpose(*dims).values[1:] for end in (early, late))
         estimate = apart(second["at"], first["at"]).isel(replicate=0, drop=True)
         estimate = estimate.transpose(*dims[1:])
-        low, high = (estimate.copy(data=end) for end in between(*drawn, alpha))
+        low, high = (estimate.copy(data=end) for end in between(least, most, alpha))
         known = np.isfinite(estimate)
         prefix = f"{name}_" if name else ""
         result[name or "value"] = estimate

@@ -70,8 +70,8 @@ def expert_overlap(
     (step, concept, lang_a, lang_b), symmetric, NaN on the diagonal; ``rel`` (step, concept, lang);
     and ``null`` (step, replicate): the mean corrected overlap of a series in which every language
     exchanged its concepts, the same way throughout, moved up to a mean of 0 where it lies below.
-    It is NaN where the mean corrected overlap is, and there is none (NaN) for fewer than three
-    concepts.
+    It is NaN where the mean corrected overlap is, and there is none (NaN) where concepts
+    and languages allow fewer than 80 distinct exchanges.
 
     Raises
     ------

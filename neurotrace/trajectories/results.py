@@ -44,7 +44,9 @@ class Results:
             if self.file.is_file() and not self.partial.is_file():
                 shutil.copy(self.file, self.partial)  # a finished file is added to, never lost
             mode: Literal["a", "w"] = "a" if self.partial.is_file() else "w"
-            dataset.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
+            # What was read from a file remembers how it was kept there; its heirs may be text.
+            plain = dataset.drop_encoding()
+            plain.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
             with h5py.File(self.partial, "a") as file:
                 file[name].attrs[FINISHED] = 1  # a group cut off while it was written lacks it
             self._done.add(name)

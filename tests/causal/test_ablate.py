@@ -112,6 +112,21 @@ def test_which_random_neurons_are_drawn_lies_within_the_interval(model, frame):
     assert len(spread) > 3
 
 
+def test_each_language_s_random_neurons_are_its_own_on_its_own_text(model, frame):
+    # All but one of a layer are chosen, so that every draw is the one that is left.
+    sentences, (first, second) = tokenize(model.tokenizer, frame), rigged.WIDTHS
+    own = {A: np.delete(np.arange(first), 5), B: first + np.delete(np.arange(second), 3)}
+
+    def run(language: dict) -> xr.Dataset:
+        sets = {"shared": [], "language": language}
+        return ablate(model, sets, sentences, frame=frame, random_sets=3, **SETTINGS)
+
+    each = [run({lang: own[lang]})["by_language"].sel(arm="random_language", lang=lang)
+            for lang in (A, B)]  # fmt: skip
+    assert abs(float(each[0] - each[1])) > 1e-4
+    assert float(run(own)["own_chance"]) == pytest.approx(float(sum(each)) / 2)
+
+
 def test_a_mean_of_a_few_draws_is_as_wide_as_student_s_t_says():
     # Nothing varies within a draw: all that is left is which were drawn.
     each = np.array([1.0, 2.0, 4.0, 8.0, np.nan])

@@ -28,11 +28,12 @@ def test_spread_and_changes_by_hand():
     made = roles(truth, 0.0, replicates=20)
     np.testing.assert_allclose(division_of_labour(made)["language_id"], [0, 0, 0.1, 0.2])
     claims = role_claims(made)
-    # Means .5 .9 .9 .6: the headline starts at step 10, the first of the highest.
-    assert claims.attrs["first"] == 10
-    assert (claims.attrs["series_first"], claims.attrs["last"]) == (0, 1000)
+    # The first checkpoint at or after 2 % of 1000 is 100; the means are .5 .9 .9 .6.
+    steps = [claims.attrs[name] for name in ("series_first", "peak", "first", "last")]
+    assert steps == [0, 10, 100, 1000]
     assert float(claims["mean_change"]) == pytest.approx(-0.3)
-    assert float(claims["spread_change"]) == pytest.approx(0.2)
+    assert float(claims["spread_change"]) == pytest.approx(0.1)
+    assert float(claims["peak_spread_change"]) == pytest.approx(0.2)
     assert float(claims["whole_mean_change"]) == pytest.approx(0.1)
     assert float(claims["chance"]) == 0
 
@@ -100,17 +101,50 @@ def test_claims_hold_where_planted_and_only_there():
             assert np.mean([float(part[name]) for part in claims]) == pytest.approx(holds, abs=0.1)
 
 
-def test_the_headline_pays_for_having_chosen_its_start():
+def test_a_chosen_start_pays_for_its_choice_and_a_fixed_one_does_not():
     truth = np.repeat([[0.9], [0.7], [0.7], [0.7]], 5, axis=1)
     claims = role_claims(roles(truth, 0.02, replicates=2000))
-    assert claims.attrs["first"] == claims.attrs["series_first"]
-    assert float(claims["mean_change"]) == float(claims["whole_mean_change"])
-    headline, whole = (
+    assert claims.attrs["peak"] == claims.attrs["series_first"]
+    assert float(claims["peak_mean_change"]) == float(claims["whole_mean_change"])
+    peak, headline, whole = (
         float(claims[f"{window}mean_change_high"] - claims[f"{window}mean_change_low"])
-        for window in ("", "whole_")
+        for window in ("peak_", "", "whole_")
     )
     # Three starts that share the last step: about 2.35 standard errors instead of 1.96.
-    assert headline / whole == pytest.approx(2.35 / 1.96, rel=0.06)
+    assert peak / whole == pytest.approx(2.35 / 1.96, rel=0.06)
+    assert headline == pytest.approx(2 * 1.96 * 0.02 * (2 / 5) ** 0.5, rel=0.06)
+
+
+def test_the_start_of_the_headline_does_not_depend_on_the_curves():
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        claims = role_claims(roles(0.5 + 0.4 * rng.random((4, 3)), 0.01))
+        assert claims.attrs["first"] == 100
+
+
+def wandering(seed: int) -> xr.Dataset:
+    """Seventeen checkpoints of layers that wander about .95 and go nowhere, with noise."""
+    rng = np.random.default_rng([seed, 9])
+    walk = rng.standard_normal((17, 6)) + rng.standard_normal((17, 1))
+    for step in range(1, 17):
+        walk[step] = 0.9 * walk[step - 1] + 0.19**0.5 * walk[step]
+    made = roles(np.clip(0.95 + 0.02 * walk, 0, 1), 0.005, seed=seed, replicates=100)
+    return made.assign_coords(step=[0, *(2**i for i in range(16))])
+
+
+def test_a_stationary_walk_falls_no_oftener_than_it_rises(record_property):
+    """The peak of a wandering curve lies above its end; a start fixed beforehand does not."""
+    claims = [role_claims(wandering(seed)) for seed in range(100)]
+    falls = np.mean([float(one["mean_falls"]) for one in claims])
+    rises = np.mean([float(one["mean_change_low"]) > 0 for one in claims])
+    grows = np.mean([float(one["spread_grows"]) for one in claims])
+    shrinks = np.mean([float(one["spread_change_high"]) < 0 for one in claims])
+    of_peak = np.mean([float(one["peak_mean_change_high"]) < 0 for one in claims])
+    for name, rate in (("falls", falls), ("rises", rises), ("grows", grows), ("peak", of_peak)):
+        record_property(name, float(rate))
+    assert of_peak > falls + 0.15, "the test could not see what it guards against"
+    assert abs(falls - rises) < 0.2
+    assert abs(grows - shrinks) < 0.2
 
 
 @pytest.mark.slow
@@ -124,9 +158,10 @@ def test_long_flat_series_fall_and_divide_in_at_most_one_of_twenty():
     assert np.mean([float(part["spread_grows"]) for part in claims]) <= 0.05
 
 
-def test_a_highest_mean_at_the_end_leaves_nothing_to_compare():
+def test_a_start_that_is_the_end_leaves_nothing_to_compare():
     claims = role_claims(roles([[0.3, 0.4], [0.8, 0.9]], 0.01))
-    assert claims.attrs["first"] == claims.attrs["last"] == 10
+    assert claims.attrs["first"] == claims.attrs["peak"] == claims.attrs["last"] == 10
+    assert np.isnan(claims["peak_mean_change_low"])
     assert float(claims["mean_change"]) == 0
     assert np.isnan(claims["mean_change_low"])
     assert float(claims["mean_falls"]) == float(claims["spread_grows"]) == 0
@@ -143,8 +178,8 @@ def test_the_lowest_layer_is_named_with_its_support():
 
 
 def test_net_of_the_embeddings_a_fall_may_vanish():
-    made = roles([[0.9, 0.9], [0.7, 0.7]], 0.01)
-    embed = 0.8 * np.ones((301, 2)) - [0, 0.2]
+    made = roles([[0.5, 0.5], [0.5, 0.5], [0.9, 0.9], [0.7, 0.7]], 0.01)
+    embed = 0.8 * np.ones((301, 4)) - [0, 0, 0, 0.2]
     claims = role_claims(made.assign(language_id_embed_draws=(("replicate", "step"), embed)))
     assert float(claims["mean_change_high"]) < 0
     assert float(claims["net_mean_change_low"]) < 0 < float(claims["net_mean_change_high"])
@@ -155,8 +190,11 @@ def test_one_checkpoint_has_no_change():
         role_claims(roles([[0.3, 0.4]], 0.01))
 
 
-def test_concepts_alone_are_compared_over_the_whole_series():
-    claims = role_claims(roles([[0.1, 0.1], [0.5, 0.9]], 0.01, name="across"))
+def test_concepts_alone_are_compared_as_languages_are():
+    truth = [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3], [0.5, 0.9]]
+    claims = role_claims(roles(truth, 0.01, name="across"))
     assert "mean_change" not in claims
+    assert "peak" not in claims.attrs
     assert float(claims["whole_across_mean_change"]) == pytest.approx(0.6, abs=0.05)
+    assert float(claims["across_mean_change"]) == pytest.approx(0.4, abs=0.05)
     assert float(claims["across_spread_change_low"]) > 0
