@@ -65,11 +65,13 @@ class TestInterchange:
 
 @pytest.mark.parametrize("seed", SEEDS)
 class TestForcing:
-    def test_a_topic_is_forced_beyond_random_neurons_and_not_at_step_0(self, traced, seed):
-        found = traced("default", seed)["forcing"].sel(arm="experts")
-        last, first = found.sel(step=LAST), found.sel(step=0)
-        assert float(last["topic_over_random_low"]) > 0
-        assert float(first["topic_over_random_low"]) < 0 < float(first["topic_over_random_high"])
+    def test_a_topic_is_forced_beyond_random_neurons_and_not_at_step_0(self, lab_run, seed):
+        last, first = (
+            forced(lab_run, "default", seed, step).sel(arm="experts") for step in (LAST, 0)
+        )
+        assert (last["topic_over_random_low"] > 0).all()
+        assert (first["topic_over_random_low"] < 0).all()
+        assert (first["topic_over_random_high"] > 0).all()
 
     def test_it_comes_out_in_other_languages_only_where_words_are_shared(
         self, lab_run, seed, record_property
@@ -91,8 +93,8 @@ class TestForcing:
         assert np.isfinite(found["language"].sel(arm="unforced", step=LAST)).all()
 
 
-def forced(lab_run, preset: str, seed: int) -> xr.Dataset:
-    """Every language's experts of every topic at the last step, over ``source``."""
+def forced(lab_run, preset: str, seed: int, step: int = LAST) -> xr.Dataset:
+    """Every language's experts of every topic at one step, over ``source``."""
     run = lab_run(preset, seed)
     store = ActivationStore.open(run)
     words = lab.Vocabulary.of(run.with_name(run.name.removesuffix("-trace")))
@@ -101,11 +103,11 @@ def forced(lab_run, preset: str, seed: int) -> xr.Dataset:
         words.languages,
         {(c, lang): words.words(c, lang) for c in words.concepts for lang in words.languages},
     )
-    folder = run.with_name(run.name.removesuffix("-trace")) / f"step-{LAST:06d}"
+    folder = run.with_name(run.name.removesuffix("-trace")) / f"step-{step:06d}"
     model = capture.load_model(folder, backend="plain", sites=("mlp.hook_post",))
     parts = []
     for lang in store.languages:
-        held = trajectories.handles(store, LAST, top=SHARED, languages=[lang])
+        held = trajectories.handles(store, step, top=SHARED, languages=[lang])
         experts, medians = (
             dict(zip(held.concepts, of[0], strict=True)) for of in (held.experts, held.medians)
         )
@@ -113,14 +115,19 @@ def forced(lab_run, preset: str, seed: int) -> xr.Dataset:
             model, experts, medians, language=lang, topics=judge, identify=words.identify,
             arms=("unforced", "experts", "random_matched"), seeds=24,
         )  # fmt: skip
-        parts.append(found.drop_dims("example")[["topic_own", "topic_other"]])
+        kept = ["topic_own", "topic_other"]
+        kept += [f"topic_over_random{end}" for end in ("", "_low", "_high")]
+        parts.append(found.drop_dims("example")[kept])
     return xr.concat(parts, dim="source")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_use_comes_no_later_than_overlap(traced, seed):
-    found = traced("default", seed)["lag_use_overlap"]
-    assert float(found["low"]) <= 0
+def test_use_is_there_from_where_it_can_be_measured_and_its_effect_has_an_onset(traced, seed):
+    found = traced("default", seed)
+    assert str(found["onset_use"]["outcome"].values) in ("present", "onset")
+    assert str(found["onset_effect"]["outcome"].values) == "onset"
+    assert float(found["onset_effect"]["detect"]) <= 256
+    assert str(traced("control", seed)["onset_effect"]["outcome"].values) == "none"
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -198,7 +198,7 @@ def test_the_interval_covers_other_languages_and_concepts(n_languages, n_concept
         sets = drawn_from_a_population(rng, *size)
         low, high = spread(sets, draws=1000, seed=seed)
         hits += low <= truth - compressed(sets).value.mean() <= high
-    record_property("coverage", hits / 200)
+    record_property("coverage", float(hits / 200))
     assert hits / 200 >= 0.9
 
 

@@ -90,11 +90,11 @@ def test_intervals_cover_the_population(tmp_path, n_concepts, n_langs, record_pr
         name: float(np.mean((low <= truth) & (truth <= high)))
         for name, truth in (("planted", planted), ("limit", limit))
     }
-    record_property("truth_planted", planted)
-    record_property("bias", limit - planted)
+    record_property("truth_planted", float(planted))
+    record_property("bias", float(limit - planted))
     record_property("spread", float(estimate.std()))
     record_property("width", float(np.mean(high - low)))
     for name, share in covered.items():
-        record_property(f"coverage_{name}", share)
+        record_property(f"coverage_{name}", float(share))
     assert abs(limit - planted) < 0.03
     assert min(covered.values()) >= 0.93

@@ -130,7 +130,7 @@ def test_a_planted_half_is_inside_its_interval(n, shape, concepts, record_proper
         found_at.append(float(found["half"]))
     record_property("coverage", float(np.mean(inside)))
     record_property("median_half", float(np.median(found_at)))
-    record_property("true_half", truth)
+    record_property("true_half", float(truth))
     assert np.isfinite(found_at).all()
     assert abs(np.log2(np.median(found_at) / truth)) < 0.1
     assert np.mean(inside) >= 0.9 - 2 * np.sqrt(0.9 * 0.1 / n) * (n < 200)

@@ -151,7 +151,7 @@ def test_small_sets_of_concepts_have_no_false_onsets(n_concepts, said, record_pr
             for values in (curve, null)
         )
         outcomes.append(str(onset(*made)["outcome"].values))
-    record_property("false_onsets", outcomes.count("onset") / n)
+    record_property("false_onsets", float(outcomes.count("onset") / n))
     assert outcomes.count("onset") <= 0.05 * n
     assert outcomes.count(said) >= 0.85 * n
 
@@ -178,7 +178,7 @@ def test_unrelated_sets_pass_the_null_as_often_as_they_should(record_property):
         sets = np.broadcast_to(drawn[:, None, None], (3, 1, 2, 8, K)).astype(np.intp)
         found = _agreement(sets, np.array([120]), exchanges(8, 3, replicates=99, seed=seed))
         alarms += float(found["corrected"].mean()) > np.quantile(found["null"], 0.95)
-    record_property("false_alarms", alarms / n)
+    record_property("false_alarms", float(alarms / n))
     assert 0.01 <= alarms / n <= 0.08
 
 
