@@ -107,10 +107,10 @@ def lag_named(results: Results) -> str:
     if not isfinite(value) and "lag_effect_overlap" in results:
         found = demand(results, "lag_effect_overlap")
         value, low, high = (float(found[name]) for name in ("value", "low", "high"))
-        what = "lag of the effect in nats"
+        what = "lag of its effect"
     if not isfinite(value):
         return "no lag: one of them has no half"
-    return f"{what} {number(value, 2)} {between(low, high, 2)} doublings of the step (0: together)"
+    return f"{what} {number(value, 2)} {between(low, high, 2)} doublings (0: together)"
 
 
 def interchange_arms(results: Results) -> "Figure":
