@@ -197,7 +197,7 @@ def some_steps(steps: Sequence[int], n: int = VISITED) -> list[int]:
 
     >>> steps = [0, 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1500]
     >>> [steps[at] for at in some_steps(steps)]
-    [0, 64, 128, 256, 512, 1500]
+    [0, 64, 128, 256, 768, 1500]
     """
     if len(steps) <= n:
         return list(range(len(steps)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import PATH, ROTATED, Stage, experts_of, fire, rotation
 
-from neurotrace.config import ANALYSES
+from neurotrace.config import ANALYSES, CAUSES
 from neurotrace.trajectories import Results, expert_sizes, label_counts, neuron_labels, tasks
 
 
@@ -44,20 +44,25 @@ def test_what_does_not_apply_is_left_out_and_told(tmp_path):
     X = np.random.default_rng(0).standard_normal((len(stage.lang), 8))
     store = stage.write(tmp_path, {0: X})
     with pytest.warns(UserWarning, match="is left out") as told:
-        names = [name for name, _ in tasks(store, {}.__getitem__, analyses=ANALYSES)]
-    assert names == ["expertise", "ceilings", "top_neurons", "concept_neurons", "language_neurons"]
+        own = [name for name in ANALYSES if name not in CAUSES]
+        names = [name for name, _ in tasks(store, {}.__getitem__, analyses=own)]
+    kept = ["expertise", "ceilings", "top_neurons", "concept_neurons", "language_neurons"]
+    assert names == [*kept, "participation"]
     said = " ".join(str(warning.message) for warning in told)
     differs = "what else differs between languages"
     labels = "labels of neurons"
     for what in ("expert overlap", "language identification", "retrieval", "loss", differs, labels):
         assert f"{what} is left out" in said
+    for what in ("onsets are", "turnover is", "compression is", "lives of neurons is"):
+        assert f"{what} left out" in said
+    assert "layer roles is left out" in said
 
 
 def test_an_unknown_analysis_is_refused(tmp_path):
     stage = Stage(n_langs=2, n_concepts=2, n_groups=8, widths=(8,))
     store = stage.write(tmp_path, {0: np.random.default_rng(0).random((32, 8))})
-    with pytest.raises(ValueError, match="got analyses onset; valid are overlap, expertise"):
-        tasks(store, {}.__getitem__, analyses=("onset",))
+    with pytest.raises(ValueError, match="got analyses cellar; valid are overlap, expertise"):
+        tasks(store, {}.__getitem__, analyses=("cellar",))
 
 
 def test_sizes_lie_a_tenth_and_ten_times_around_the_headline():
