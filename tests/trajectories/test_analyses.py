@@ -43,8 +43,8 @@ def test_what_does_not_apply_is_left_out_and_told(tmp_path):
     stage = Stage(n_langs=1, n_concepts=2, n_groups=8, widths=(8,))
     X = np.random.default_rng(0).standard_normal((len(stage.lang), 8))
     store = stage.write(tmp_path, {0: X})
+    own = [name for name in ANALYSES if name not in CAUSES]
     with pytest.warns(UserWarning, match="is left out") as told:
-        own = [name for name in ANALYSES if name not in CAUSES]
         names = [name for name, _ in tasks(store, {}.__getitem__, analyses=own)]
     kept = ["expertise", "ceilings", "top_neurons", "concept_neurons", "language_neurons"]
     assert names == [*kept, "participation"]
