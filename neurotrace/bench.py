@@ -180,6 +180,11 @@ class Bench:
         kept = {own, *(others if self.full else others[: LANGUAGES - 1])}
         return [lang for lang in known if lang in kept]
 
+    @property
+    def sources(self) -> list[str]:
+        """The languages whose experts are forced."""
+        return self.languages if self.full else [self.source_language]
+
     def concepts(self, most: int) -> list[str]:
         """Concepts that have words: all of them, or by default so many, evenly over the list."""
         known = [name for name in self.store.concepts if name in self.materials.concepts]

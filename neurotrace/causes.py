@@ -1,7 +1,6 @@
 """The experiments on the model as results of a run, joined over its checkpoints."""
 
 import warnings
-from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -12,10 +11,8 @@ from neurotrace import trajectories
 from neurotrace.bench import CONCEPTS, Bench
 from neurotrace.road import Road
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.overlap_tasks import Get, Task
 from neurotrace.visits import Visits
-
-Task = tuple[str, Callable[[], xr.Dataset]]
-Get = Callable[[str], xr.Dataset]
 
 
 def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
@@ -100,8 +97,7 @@ def _forcing(visits: Visits) -> tuple[xr.Dataset, xr.Dataset]:
     from neurotrace import causal
 
     bench = visits.bench
-    sources = bench.languages if bench.full else [bench.source_language]
-    by_source = [visits.found(f"forcing_{lang}") for lang in sources]
+    by_source = [visits.found(f"forcing_{lang}") for lang in bench.sources]
     places = list(by_source[0])
     found = {at: [of[at] for of in by_source] for at in places}
     outcomes, texts = causal.summarize_forcing(

@@ -63,8 +63,7 @@ class Visits:
         if at in bench.some and "ablation" in bench.possible:
             yield "ablation"
         if at in bench.some and "forcing" in bench.possible:
-            sources = bench.languages if bench.full else [bench.source_language]
-            yield from (f"forcing_{lang}" for lang in sources)
+            yield from (f"forcing_{lang}" for lang in bench.sources)
 
     def _visit(self, at: int) -> trajectories.Results:
         if at not in self._made:

@@ -29,9 +29,9 @@ from neurotrace.report.reading import (
     steps_of,
     with_interval,
 )
+from neurotrace.trajectories.changes import dips
 
 Doubt = tuple[Literal["warning", "note"], str]
-DIP = 0.1  # a value this small a share of both its neighbours' has fallen to chance
 RISING = 0.05  # a last change beyond this share of the whole range is still going on
 FEW_LANGUAGES = 5
 
@@ -41,25 +41,6 @@ def doubts(results: Results) -> list[Doubt]:
     parts = (_dips, _loud_nulls, _loud_labels, _loud_causes, flagged, _missing_pairs,
              _still_rising, _one_run)  # fmt: skip
     return [doubt for part in parts for doubt in part(results)]
-
-
-def dips(above_chance: Curve, *, floor: float) -> list[int]:
-    """Checkpoints ``(step,)`` at chance between two that are not.
-
-    Parameters
-    ----------
-    above_chance
-        Value minus chance at every checkpoint.
-    floor
-        Distance from chance, in the value's own unit, that a neighbour needs to count.
-
-    >>> import numpy as np
-    >>> dips(np.array([0.0, 0.3, 0.01, 0.3, 0.3]), floor=0.05)
-    [2]
-    """
-    around = np.minimum(above_chance[:-2], above_chance[2:])
-    fallen = (around > floor) & (above_chance[1:-1] <= DIP * around)
-    return [int(at) + 1 for at in np.flatnonzero(fallen)]
 
 
 def rising(y: Curve) -> bool:
