@@ -24,6 +24,8 @@ AXES: dict[str, str] = {
     "concept": "meaning that sentences of several languages share",
     "k": "size of an expert set, in neurons",
     "script": "writing system",
+    "stratum": "class of languages: family, region, resource level, script",
+    "distance": "one measure of how far apart two languages are",
     "arm": "one condition of an experiment: unforced, experts, a control",
     "dose": "strength of an intervention, as a share of the residual stream's norm",
 }
@@ -57,7 +59,8 @@ def check(array: HasDims, *needed: str) -> None:
     Traceback (most recent call last):
         ...
     ValueError: got unknown axes time; valid are run, step, layer, neuron, feature, example, \
-pair, token, split, replicate, lang, lang_a, lang_b, concept, k, script, arm, dose
+pair, token, split, replicate, lang, lang_a, lang_b, concept, k, script, stratum, distance, arm, \
+dose
     """
     dims = [str(dim) for dim in array.dims]
     unknown = [dim for dim in dims if dim not in AXES]
