@@ -83,7 +83,7 @@ class Bench:
         family = str(load_config(first, trust_remote_code=trusted).model_type)
         start = int(start_of(tokenizer, family)[0])
         source = Path(self.config.source)
-        if self.config.concepts is None and (source / "lab.json").is_file():
+        if self.road.of_lab:
             from neurotrace import lab
 
             own = lab.Vocabulary.of(source)

@@ -13,17 +13,26 @@ from typing import Any, Literal, get_args
 
 Analysis = Literal[
     "overlap", "onset", "turnover", "expertise", "counts", "labels", "compression", "lives",
-    "roles", "language_id", "retrieval", "loss", "confounds", "interchange", "ablation", "forcing",
+    "roles", "language_id", "retrieval", "loss", "confounds", "ilo", "embeddings",
+    "latent_concepts", "evolution", "interchange", "ablation", "forcing", "tuning",
 ]  # fmt: skip
-ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
+TUNING = "tuning"  # trains the model further: done only where it is asked for
+ANALYSES: tuple[Analysis, ...] = tuple(name for name in get_args(Analysis) if name != TUNING)
 CAUSES = ("interchange", "ablation", "forcing")  # those that run the model again
+SPACES = ("ilo", "embeddings", "latent_concepts", "evolution", TUNING)  # the geometry of states
+# What needs no concepts: parallel sentences, as FLORES has them, are enough.
+CONCEPT_FREE = frozenset({"language_id", "retrieval", "loss", *SPACES})
+WORDS = "hook_resid_post/words"
 Format = Literal["svg", "png", "pdf"]
 # Settings that decide where and how it runs, not what comes out; sentences count by digest.
 RUNTIME = frozenset(
     {"source", "out", "config", "dry_run", "device", "batch_tokens", "concepts", "figures"}
 )
 # No captured value depends on these.
-ANALYSIS = frozenset({"score", "top", "splits", "allow_equal", "causes", "force"})
+ANALYSIS = frozenset(
+    {"score", "top", "splits", "allow_equal", "causes", "force", "strata", "distances",
+     "dictionary", "clusters", "tune", "tune_texts", "tune_steps"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,34 @@ class TraceConfig:
     rotations: int = 1
     """Random rotations of the neuron basis that are traced beside it; 0 leaves them out."""
     analyses: tuple[Analysis, ...] = ANALYSES
-    """What to compute."""
+    """What to compute. None given: everything but tuning, which trains the model further."""
     causes: Literal["default", "full"] = "default"
     """How much of the experiments on the model: default keeps to 4 languages, 16 concepts and, for
     ablation and forced generation, six checkpoints; full does all of them."""
     force: str | None = None
     """Language whose experts are forced while the model writes. None given: the second of the
     set; all of them with --causes full."""
+    states: Literal["mean", "mean_all", "weighted_mean", "last"] = "mean"
+    """How a sentence's states become one vector: the mean of its own tokens, of all tokens with
+    BOS, the mean weighted by position, or the last token."""
+    strata: str | None = None
+    """Table with the columns lang and stratum, by which ILO is also given. None given: scripts."""
+    distances: str | None = None
+    """Table of language distances with the columns lang_a, lang_b, kind, value. None given: from
+    geography and family trees, where all languages are known."""
+    dictionary: str | None = None
+    """Folder of word lists LANG-LANG.txt, a pair a line. None given: from the sentences of half
+    A."""
+    clusters: int | None = None
+    """Latent concepts of a language. None given: one for about every 20 words."""
+    words_per_language: int = 1000
+    """Words whose states are kept for latent concepts, at most 15 of a type."""
+    tune: str | None = None
+    """Language on which the last checkpoint is tuned. None given: the first of the set."""
+    tune_texts: str | None = None
+    """File of texts in that language, one a line; the lab brings its own."""
+    tune_steps: int = 100
+    """Updates of each tuning."""
     figures: tuple[Format, ...] = ()
     """Write every figure as a file too, in RUN/figures: svg, png, pdf."""
     twin_seed: int = 1
@@ -117,6 +147,11 @@ class TraceConfig:
                 self.negatives is None or self.negatives > 0,
                 f"got negatives {self.negatives}; expected 1 or more",
             ),
+            (
+                self.clusters is None or self.clusters > 1,
+                f"got clusters {self.clusters}; expected 2 or more",
+            ),
+            (self.tune_steps > 0, f"got tune_steps {self.tune_steps}; expected 1 or more"),
             (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
             (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
             (
@@ -145,14 +180,23 @@ class TraceConfig:
         return [f"{self.site}@rotated{seed}/{self.pooling}" for seed in range(self.rotations)]
 
     @property
+    def states_path(self) -> str:
+        """The sentence states' path string."""
+        return f"hook_resid_post/{self.states}"
+
+    @property
     def what(self) -> tuple[str, ...]:
         """All paths to capture."""
         paths = [self.path, *self.rotated_paths]
+        if {"ilo", "evolution"} & set(self.analyses):
+            paths.append(self.states_path)
         if {"retrieval", "roles"} & set(self.analyses):
             paths.append("hook_resid_post/mean")
+        if "latent_concepts" in self.analyses:
+            paths.append(WORDS)
         if {"language_id", "roles"} & set(self.analyses):
             paths += ["hook_resid_post/tokens", "embed/tokens"]
-        return tuple(paths)
+        return tuple(dict.fromkeys(paths))
 
 
 def read_config(file: str) -> TraceConfig:

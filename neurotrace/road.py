@@ -8,7 +8,7 @@ from typing import Any
 
 from neurotrace.checkpoints import Checkpoint, find, fingerprint, select
 from neurotrace.concepts import ConceptSet
-from neurotrace.config import TraceConfig
+from neurotrace.config import ANALYSES, CONCEPT_FREE, TraceConfig
 
 MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are experts
 PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
@@ -23,6 +23,11 @@ class Road:
     concepts: ConceptSet
     twin: Path | int
     exclude_ids: tuple[int, ...] = field(default=(), repr=False)
+
+    @property
+    def of_lab(self) -> bool:
+        """Whether a lab's own sentences are traced: what its words mean is known."""
+        return self.config.concepts is None and (Path(self.config.source) / "lab.json").is_file()
 
 
 def prepare(config: TraceConfig) -> Road:
@@ -71,6 +76,9 @@ def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
     else:  # a language and its romanised twin would agree for the language's sake
         plain = [lang for lang in concepts.languages if lang not in concepts.twins]
         concepts = concepts.select(languages=plain) if concepts.twins else concepts
+    if not concepts.concepts:
+        _refuse_needing_concepts(config)
+        return concepts
     if config.negatives or concepts.uneven:
         concepts = concepts.balanced(negatives=config.negatives, seed=config.seed)
     (concept, lang, what), fewest = min(concepts.n_judged.items(), key=lambda item: item[1])
@@ -80,6 +88,16 @@ def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
             f"expected at least {MIN_GROUPS}, for two halves"
         )
     return concepts
+
+
+def _refuse_needing_concepts(config: TraceConfig) -> None:
+    needing = [name for name in config.analyses if name not in CONCEPT_FREE]
+    if needing:
+        free = ", ".join(name for name in ANALYSES if name in CONCEPT_FREE)
+        raise ValueError(
+            f"got sentences without concepts for {', '.join(needing)}; "
+            f"expected concepts, or --analyses of {free}"
+        )
 
 
 def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
@@ -93,7 +111,8 @@ def capture_options(road: Road) -> dict[str, Any]:
     """The keyword arguments of :func:`neurotrace.capture.run`."""
     same = (
         "dtype", "bos", "device", "compute_dtype", "batch_tokens", "backend",
-        "tokens_per_language", "loss_sentences", "allow_equal", "trust_remote_code", "seed",
+        "tokens_per_language", "words_per_language", "loss_sentences", "allow_equal",
+        "trust_remote_code", "seed",
     )  # fmt: skip
     options = {name: getattr(road.config, name) for name in same}
     if "loss" not in road.config.analyses:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurotrace.config import CAUSES, TraceConfig, read_config, save_config
+from neurotrace.config import CAUSES, SPACES, TraceConfig, read_config, save_config
 from neurotrace.road import PACKAGES, Road, capture_options, facts, plan, prepare
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def analyse(
     from rich.console import Console
     from threadpoolctl import threadpool_limits
 
-    from neurotrace import causes, trajectories
+    from neurotrace import causes, spaces, trajectories
 
     config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
     with warnings.catch_warnings(record=True) as caught:
@@ -94,7 +94,7 @@ def analyse(
         wanted = trajectories.tasks(
             store,
             results.__getitem__,
-            analyses=[name for name in config.analyses if name not in CAUSES],
+            analyses=[name for name in config.analyses if name not in (*CAUSES, *SPACES)],
             path=config.path,
             rotated=config.rotated_paths,
             score=config.score,
@@ -102,6 +102,7 @@ def analyse(
             n_splits=config.splits,
             seed=config.seed,
         )
+        wanted += spaces.tasks(road, store, results.__getitem__)
         wanted += causes.tasks(road, store, results.__getitem__)
     notes = [str(warning.message) for warning in caught]
     for note in notes:

@@ -17,9 +17,10 @@ from neurotrace.capture.pooling import Batch, finite, pool
 from neurotrace.capture.rotation import Rotation
 from neurotrace.capture.sites import Target
 from neurotrace.store import CheckpointWriter
-from neurotrace.store.layout import Key, holds_tokens, token_rows
+from neurotrace.store.layout import Key, rows_of, table_of, token_rows
 
 Rotations = Mapping[tuple[str, int, int | None], Rotation]  # by site, seed, layer
+Tables = Mapping[str, pd.DataFrame]  # drawn tokens and words, of a batch
 
 
 class Collector:
@@ -109,8 +110,13 @@ def collect(
     collector = Collector(job.targets, model.n_layers, rotations)
     with model.watch(collector.readers) as forward:
 
-        def run(numbers: NDArray[np.intp], drawn: pd.DataFrame | None) -> dict[Key, NDArray]:
-            batch = job.tokenized.batch(numbers, device=str(model.device), drawn=drawn)
+        def run(numbers: NDArray[np.intp], tables: Tables) -> dict[Key, NDArray]:
+            batch = job.tokenized.batch(
+                numbers,
+                device=str(model.device),
+                drawn=tables.get("tokens"),
+                words=tables.get("words"),
+            )
             values, good = collector.run(forward, batch)
             _refuse_not_finite(good, numbers, label, job.concepts.frame)
             advance(len(numbers))
@@ -125,34 +131,25 @@ def collect(
 def _rows(
     job: Job,
     slab: Slab,
-    run: Callable[[NDArray[np.intp], pd.DataFrame | None], dict[Key, NDArray]],
+    run: Callable[[NDArray[np.intp], Tables], dict[Key, NDArray]],
 ) -> dict[Key, NDArray[np.float32]]:
     """Rows of a slab for every dataset, batch by batch, each batch back in set order."""
-    of_slab = token_rows(job.drawn, slab.start, slab.stop)
-    rows = _room(job, slab, of_slab)
-    for numbers in slab.batches:
-        drawn = None if job.drawn is None else _drawn_of(job.drawn, of_slab, numbers)
-        for key, values in run(numbers, drawn).items():
-            if drawn is not None and holds_tokens(key[0]):
-                rows[key][drawn.index.to_numpy() - of_slab.start] = values
-            else:
-                rows[key][numbers - slab.start] = values
-    return rows
-
-
-def _room(job: Job, slab: Slab, of_slab: slice) -> dict[Key, NDArray[np.float32]]:
-    """Empty rows for every dataset of a slab."""
-    sentences, tokens = slab.stop - slab.start, of_slab.stop - of_slab.start
-    return {
-        (path, layer): np.empty((tokens if holds_tokens(path) else sentences, width), np.float32)
+    where = {path: rows_of(path, job.tables, slab.start, slab.stop) for path, _ in job.arrays}
+    rows = {
+        (path, layer): np.empty((where[path].stop - where[path].start, width), np.float32)
         for (path, layer), (width, _) in job.arrays.items()
     }
-
-
-def _drawn_of(drawn: pd.DataFrame, of_slab: slice, numbers: NDArray[np.intp]) -> pd.DataFrame:
-    """The slab's drawn tokens that lie in a batch; the index keeps their place in the table."""
-    part = drawn.iloc[of_slab]
-    return part[part["example"].isin(numbers)]
+    of_slab = {
+        name: table.iloc[token_rows(table, slab.start, slab.stop)]
+        for name, table in job.tables.items()
+    }
+    for numbers in slab.batches:
+        # The index of a part keeps its rows' place in the whole table.
+        parts = {name: table[table["example"].isin(numbers)] for name, table in of_slab.items()}
+        places = {"examples": numbers} | {name: t.index.to_numpy() for name, t in parts.items()}
+        for key, values in run(numbers, parts).items():
+            rows[key][places[table_of(key[0])] - where[key[0]].start] = values
+    return rows
 
 
 def _refuse_not_finite(

@@ -11,16 +11,18 @@ import numpy as np
 import pandas as pd
 
 from neurotrace.capture import loading
+from neurotrace.capture.agreement import refuse_disorder, refuse_other_shapes
 from neurotrace.capture.batches import Slab, plan_batches
 from neurotrace.capture.loss import sample
 from neurotrace.capture.models import BACKENDS
 from neurotrace.capture.plain import UnsupportedModel, family_of
 from neurotrace.capture.sites import NEURON_SITES, Target, parse_all
 from neurotrace.capture.tokens import BOS, Tokenized, draw, tokenize, tokenizer_hash
+from neurotrace.capture.words import draw_words
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 from neurotrace.store import StoreMismatch
-from neurotrace.store.layout import Key, Spec, bytes_needed
+from neurotrace.store.layout import Key, Spec, bytes_needed, table_of
 
 DTYPES = ("float16", "float32")
 MOST_EXCLUDED = 8192  # ids: they are kept as an attribute, of which HDF5 allows 64 kB
@@ -45,6 +47,8 @@ class Options:
     batch_tokens: int
     backend: str
     tokens_per_language: int
+    words_per_language: int
+    word_cap: int
     loss_sentences: int
     exclude_ids: Sequence[int]
     trust_remote_code: bool
@@ -57,9 +61,12 @@ class Options:
             if getattr(self, name) not in valid:
                 got = getattr(self, name)
                 raise ValueError(f"got {name} {got!r}; valid are {', '.join(valid)}")
-        for name in ("tokens_per_language", "loss_sentences", "seed"):
+        counts = ("tokens_per_language", "words_per_language", "loss_sentences", "seed")
+        for name in counts:
             if getattr(self, name) < 0:
                 raise ValueError(f"got {name} {getattr(self, name)}; expected 0 or more")
+        if self.word_cap < 1:
+            raise ValueError(f"got word_cap {self.word_cap}; expected at least 1")
         if len(self.exclude_ids) > MOST_EXCLUDED:
             got = len(self.exclude_ids)
             raise ValueError(f"got {got} exclude_ids; expected at most {MOST_EXCLUDED}")
@@ -71,9 +78,10 @@ class Job:
 
     Attributes
     ----------
-    tokenized, drawn, slabs, loss
-        Sentences as ids, the tokens kept for ``/tokens`` paths (None without such a path), the
-        batches, and the sentences whose loss is taken (None without).
+    tokenized, slabs, loss
+        Sentences as ids, the batches, and the sentences whose loss is taken (None without).
+    tables
+        ``tokens`` and ``words`` kept as rows of their own, each where a path asks for it.
     widths
         Columns of each site.
     n_layers
@@ -86,7 +94,7 @@ class Job:
     concepts: ConceptSet
     targets: Sequence[Target]
     tokenized: Tokenized
-    drawn: pd.DataFrame | None
+    tables: Mapping[str, pd.DataFrame]
     slabs: Sequence[Slab]
     loss: pd.DataFrame | None
     widths: Mapping[str, int]
@@ -111,8 +119,8 @@ class Job:
     @property
     def n_bytes(self) -> int:
         """Size of one checkpoint's file, rounded up."""
-        n_tokens = 0 if self.drawn is None else len(self.drawn)
-        return bytes_needed(self.arrays, n_examples=len(self.concepts), n_tokens=n_tokens)
+        counts = {f"n_{name}": len(table) for name, table in self.tables.items()}
+        return bytes_needed(self.arrays, n_examples=len(self.concepts), **counts)
 
     @property
     def examples(self) -> pd.DataFrame:
@@ -142,10 +150,10 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
         Naming a weight file that is missing or truncated, before anything is captured.
     """
     targets = parse_all(options.what)
-    _refuse_disorder(series)
+    refuse_disorder(series)
     for checkpoint in series:
         loading.refuse_incomplete(checkpoint.path)
-    _refuse_other_shapes(series)
+    refuse_other_shapes(series)
     first, trust = series[0].path, options.trust_remote_code
     skeleton = loading.skeleton(first, trust_remote_code=trust)
     tokenizer = loading.load_tokenizer(first, trust_remote_code=trust)
@@ -164,7 +172,7 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
         concepts=concepts,
         targets=targets,
         tokenized=tokenized,
-        drawn=_drawn(tokenizer, tokenized, concepts.frame, options),
+        tables=_drawn(tokenizer, tokenized, concepts.frame, options),
         slabs=plan_batches(tokenized.lengths, options.batch_tokens),
         loss=_loss_sample(tokenized, concepts.frame, options),
         widths=_widths(skeleton, targets),
@@ -192,11 +200,20 @@ def n_neurons(
 
 def _drawn(
     tokenizer: Any, tokenized: Tokenized, frame: pd.DataFrame, options: Options
-) -> pd.DataFrame | None:
-    if not _keeps_tokens(options):
-        return None
-    per_language = options.tokens_per_language
-    return draw(tokenizer, tokenized, frame, per_language=per_language, seed=options.seed)
+) -> dict[str, pd.DataFrame]:
+    """The tokens and words that paths ask for, by the name of their table."""
+    given, found = (tokenizer, tokenized, frame), {}
+    if "tokens" in _asked(options):
+        per_language = options.tokens_per_language
+        found["tokens"] = draw(*given, per_language=per_language, seed=options.seed)
+    if "words" in _asked(options):
+        found["words"] = draw_words(
+            *given,
+            per_language=options.words_per_language,
+            cap=options.word_cap,
+            seed=options.seed,
+        )
+    return found
 
 
 def _loss_sample(
@@ -207,12 +224,14 @@ def _loss_sample(
     return sample(tokenized, frame, per_language=options.loss_sentences, seed=options.seed)
 
 
-def _keeps_tokens(options: Options) -> bool:
-    return any(target.pooling == "tokens" for target in parse_all(options.what))
+def _asked(options: Options) -> set[str]:
+    """The row tables that the paths need."""
+    return {table_of(str(target)) for target in parse_all(options.what)}
 
 
 def _recorded(options: Options) -> dict[str, Any]:
     """Options as root attributes; the device is no part of what was captured."""
+    asked = _asked(options)
     return {
         "what": json.dumps([str(target) for target in parse_all(options.what)]),
         "dtype": options.dtype,
@@ -221,7 +240,9 @@ def _recorded(options: Options) -> dict[str, Any]:
         "bos": options.bos,
         "exclude_ids": np.array(sorted(set(options.exclude_ids)), dtype=np.int64),
         "batch_tokens": options.batch_tokens,
-        "tokens_per_language": options.tokens_per_language if _keeps_tokens(options) else None,
+        "tokens_per_language": options.tokens_per_language if "tokens" in asked else None,
+        "words_per_language": options.words_per_language if "words" in asked else None,
+        "word_cap": options.word_cap if "words" in asked else None,
         "loss_sentences": options.loss_sentences,
         "seed": options.seed,
         "packages": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
@@ -253,29 +274,6 @@ def refuse_other_widths(job: Job, widths: Mapping[str, int], label: str) -> None
     for site, width in job.widths.items():
         if widths[site] != width:
             raise UnsupportedModel(f"{label}: {site} is {widths[site]} wide; expected {width}")
-
-
-def _refuse_disorder(series: Sequence[Checkpoint]) -> None:
-    if not series:
-        raise ValueError("got no checkpoint; expected at least one")
-    keys = [(checkpoint.stage, checkpoint.step) for checkpoint in series]
-    if sorted(set(keys)) != keys:
-        labels = ", ".join(checkpoint.label for checkpoint in series)
-        raise ValueError(f"got checkpoints {labels}; expected each step once, in order")
-
-
-def _refuse_other_shapes(series: Sequence[Checkpoint]) -> None:
-    """Refuse series whose tensors change their names or shapes; only headers are read."""
-    first = loading.shapes(series[0].path)
-    for checkpoint in series[1:]:
-        shapes = loading.shapes(checkpoint.path)
-        differing = sorted(n for n in first.keys() | shapes.keys() if first.get(n) != shapes.get(n))
-        if differing:
-            name = differing[0]
-            raise ValueError(
-                f"{series[0].label} and {checkpoint.label} are of different shapes: {name} is "
-                f"{first.get(name, 'absent')} and {shapes.get(name, 'absent')}"
-            )
 
 
 def _positions(config: Any) -> int | None:

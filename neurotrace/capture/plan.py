@@ -28,8 +28,8 @@ class Plan:
         Of the series; files, of which a twin is one more.
     n_examples, n_tokens
         Sentences, and their tokens with padding, that go through each checkpoint.
-    n_drawn
-        Tokens kept as rows of their own.
+    n_drawn, n_words
+        Tokens and words kept as rows of their own.
     bytes_per_checkpoint, n_bytes
         Size of a file, and of all of them.
     seconds
@@ -43,15 +43,18 @@ class Plan:
     n_examples: int
     n_tokens: int
     n_drawn: int
+    n_words: int
     bytes_per_checkpoint: int
     n_bytes: int
     seconds: float
     paths: tuple[str, ...]
 
     def __str__(self) -> str:
-        tokens = f", {self.n_drawn:,} tokens kept one by one" if self.n_drawn else ""
+        kinds = [f"{self.n_drawn:,} tokens"] * bool(self.n_drawn)
+        kinds += [f"{self.n_words:,} words"] * bool(self.n_words)
+        drawn = f", {' and '.join(kinds)} kept one by one" if kinds else ""
         return (
-            f"sentences a checkpoint  {self.n_examples:,} ({self.n_tokens:,} tokens){tokens}\n"
+            f"sentences a checkpoint  {self.n_examples:,} ({self.n_tokens:,} tokens){drawn}\n"
             f"on disk                 {_human(self.n_bytes)} in {self.n_files} files of "
             f"{_human(self.bytes_per_checkpoint)}\n"
             f"time                    roughly {_duration(self.seconds)}, for capture alone"
@@ -70,6 +73,8 @@ def plan(
     batch_tokens: int = 4096,
     backend: str = "bridge",
     tokens_per_language: int = 1000,
+    words_per_language: int = 1000,
+    word_cap: int = 15,
     loss_sentences: int = 32,
     exclude_ids: Sequence[int] = (),
     twin: str | Path | int | None = None,
@@ -92,6 +97,8 @@ def plan(
         batch_tokens=batch_tokens,
         backend=backend,
         tokens_per_language=tokens_per_language,
+        words_per_language=words_per_language,
+        word_cap=word_cap,
         loss_sentences=loss_sentences,
         exclude_ids=exclude_ids,
         trust_remote_code=trust_remote_code,
@@ -106,7 +113,8 @@ def plan(
         n_files=n_files,
         n_examples=len(concepts),
         n_tokens=sum(padded),
-        n_drawn=0 if job.drawn is None else len(job.drawn),
+        n_drawn=len(job.tables.get("tokens", ())),
+        n_words=len(job.tables.get("words", ())),
         bytes_per_checkpoint=job.n_bytes,
         n_bytes=n_files * job.n_bytes,
         seconds=n_files * _seconds(job, n_tokens=sum(padded), n_batches=len(padded)),

@@ -42,6 +42,8 @@ def run(
     batch_tokens: int = 4096,
     backend: str = "bridge",
     tokens_per_language: int = 1000,
+    words_per_language: int = 1000,
+    word_cap: int = 15,
     loss_sentences: int = 32,
     exclude_ids: Sequence[int] = (),
     twin: str | Path | int | None = None,
@@ -71,17 +73,20 @@ def run(
         Of neurons on disk, ``float16`` or ``float32``; states are always float32.
     bos
         ``default`` (what the tokenizer does), ``always`` or ``never``. Whatever the policy, BOS,
-        other special tokens and padding are never pooled.
+        other special tokens and padding are never pooled (``mean_all`` alone keeps specials).
     compute_dtype
         Of the forward pass.
     batch_tokens
         Most tokens of a batch, padding included.
     tokens_per_language
         Tokens drawn for ``/tokens`` paths, once, before the first forward pass.
+    words_per_language, word_cap
+        Words drawn for ``/words`` paths (``/words_first``, ``/words_mean``), once, before the first
+        forward pass, from at most ``word_cap`` occurrences of each type of word.
     loss_sentences
         Sentences a language whose next-token loss is kept; 0 for none.
     exclude_ids
-        Token ids that are never pooled nor drawn.
+        Token ids that are never pooled nor drawn, alone or in a word.
     twin
         Folder of a re-initialised model, or the seed to make one from the series' configuration;
         it is captured into ``twin.h5``, apart from the steps.
@@ -108,6 +113,8 @@ def run(
         batch_tokens=batch_tokens,
         backend=backend,
         tokens_per_language=tokens_per_language,
+        words_per_language=words_per_language,
+        word_cap=word_cap,
         loss_sentences=loss_sentences,
         exclude_ids=exclude_ids,
         trust_remote_code=trust_remote_code,
@@ -241,7 +248,8 @@ def _writer(job: Job, file: Path, header: Mapping[str, Any]) -> CheckpointWriter
         labels=job.concepts.labels(),
         concepts=job.concepts.concepts,
         arrays=job.arrays,
-        tokens=job.drawn,
+        tokens=job.tables.get("tokens"),
+        words=job.tables.get("words"),
         languages=job.concepts.languages,
         loss=job.loss,
     )

@@ -22,6 +22,11 @@ POOLINGS = {
     "last": "value at the last content token",
     "rate": "share of content tokens above zero",
     "tokens": "no pooling: the drawn tokens, one row each",
+    "words": "the last token of each drawn word, one row each",
+    "words_first": "the first token of each drawn word",
+    "words_mean": "mean over the tokens of each drawn word",
+    "mean_all": "mean over every token, BOS and other special ones included",
+    "weighted_mean": "mean over the content tokens with weights 1, 2, 3, …",
 }
 NEURON_SITES = ("mlp.hook_pre", "mlp.hook_post")
 

@@ -60,23 +60,24 @@ class Tokenized:
         return np.add.reduceat(self.content.astype(np.int64), self.offsets[:-1])
 
     def batch(
-        self, rows: NDArray[np.intp], *, device: str, drawn: pd.DataFrame | None = None
+        self,
+        rows: NDArray[np.intp],
+        *,
+        device: str,
+        drawn: pd.DataFrame | None = None,
+        words: pd.DataFrame | None = None,
     ) -> Batch:
-        """Some sentences, padded on the right, with their drawn tokens in the table's order."""
+        """Some sentences, padded on the right, with their drawn rows in the tables' order."""
         lengths = self.lengths[rows]
         mask = np.arange(lengths.max())[None, :] < lengths[:, None]
         ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
         content = np.zeros(mask.shape, dtype=bool)
         where = np.concatenate([np.arange(*self.offsets[row : row + 2]) for row in rows])
         ids[mask], content[mask] = self.ids[where], self.content[where]
-        at = np.zeros((0, 2), dtype=np.int64)
-        if drawn is not None and len(drawn):
-            place = {int(row): number for number, row in enumerate(rows)}
-            at = np.stack([drawn["example"].map(place), drawn["position"]], axis=1).astype(np.int64)
-        tensors = (
-            torch.from_numpy(a).to(device) for a in (ids, mask.astype(np.int64), content, at)
-        )
-        return Batch(*tensors)
+        arrays = {"ids": ids, "mask": mask.astype(np.int64), "content": content}
+        arrays["drawn"] = _places(rows, drawn, ("position",))
+        arrays["words"] = _places(rows, words, ("position", "stop"))
+        return Batch(**{name: torch.from_numpy(a).to(device) for name, a in arrays.items()})
 
 
 def tokenize(
@@ -178,6 +179,17 @@ def tokenizer_hash(tokenizer: Any) -> str:
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items()}
     digest.update(json.dumps(special, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _places(
+    rows: NDArray[np.intp], table: pd.DataFrame | None, columns: Sequence[str]
+) -> NDArray[np.int64]:
+    """Row of the batch and some columns, for every row of a table of drawn things."""
+    if table is None or not len(table):
+        return np.zeros((0, 1 + len(columns)), dtype=np.int64)
+    place = {int(row): number for number, row in enumerate(rows)}
+    found = [table["example"].map(place), *(table[name] for name in columns)]
+    return np.stack(found, axis=1).astype(np.int64)
 
 
 def _encode(tokenizer: Any, texts: pd.Series, bos: str) -> list[list[int]]:

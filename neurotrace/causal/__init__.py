@@ -4,6 +4,7 @@ from neurotrace.causal.ablate import ablate, summarize_ablation
 from neurotrace.causal.ablate import sample as ablation_sample
 from neurotrace.causal.clamp import clamp, mean_values
 from neurotrace.causal.doses import interchange_doses
+from neurotrace.causal.finetune import finetune
 from neurotrace.causal.forcing import ARMS as FORCING_ARMS
 from neurotrace.causal.forcing import DEFAULT_ARMS as DEFAULT_FORCING_ARMS
 from neurotrace.causal.forcing import force, sampling_seeds, summarize_forcing
@@ -15,6 +16,7 @@ from neurotrace.causal.judges import LanguageIdentifier, LexiconJudge, WordLists
 from neurotrace.causal.materials import Materials
 from neurotrace.causal.neurons import by_layer, names, parse
 from neurotrace.causal.prompts import start_ids, start_of
+from neurotrace.causal.tuning_heads import classify
 from neurotrace.causal.use import summarize_interchange
 from neurotrace.causal.writes import Units, Write, change, matched
 
@@ -36,6 +38,8 @@ __all__ = [
     "by_layer",
     "change",
     "clamp",
+    "classify",
+    "finetune",
     "force",
     "generate",
     "interchange",

@@ -94,7 +94,8 @@ class ConceptSet(ForeignFormats):
             Whether every group must stand in every language. None: it must, unless no group
             stands in two.
         header
-            Overrides ``name`` and ``parallel``.
+            Overrides ``name`` and ``parallel``. With ``concept_free: true`` no row need have a
+            concept: such a set serves whatever asks only for translations.
 
         Raises
         ------
@@ -111,7 +112,8 @@ class ConceptSet(ForeignFormats):
             head["parallel"] = bool((frame.groupby("group")["lang"].nunique() > 1).any())
         rows.check(frame, languages=named, parallel=bool(head["parallel"]))
         made = cls(frame.drop(columns="origin", errors="ignore"), {**head, "languages": named})
-        rows.check_negatives(made.labels(), frame, made.concepts)
+        if made.concepts or not head.get("concept_free"):
+            rows.check_negatives(made.labels(), frame, made.concepts)
         return made
 
     @property

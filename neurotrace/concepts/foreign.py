@@ -102,7 +102,7 @@ class ForeignFormats:
         cls,
         folder: str | Path,
         *,
-        concepts: parallel.Concepts,
+        concepts: parallel.Concepts | None = None,
         pivot: str | None = None,
     ) -> Self:
         """Read a folder of aligned lines, one file a language, as FLORES-200 is distributed.
@@ -111,7 +111,8 @@ class ForeignFormats:
         ----------
         concepts
             From concepts to line numbers (counted from 1) or to words of the pivot language, or
-            the path of a TSV with columns ``concept`` and ``line``.
+            the path of a TSV with columns ``concept`` and ``line``. None for a set without
+            concepts, of which translations alone are asked.
         pivot
             The language whose lines are searched; needed for words.
 

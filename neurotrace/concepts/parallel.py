@@ -22,7 +22,7 @@ Concepts = Mapping[str, Places] | str | Path
 
 
 def read_parallel(
-    folder: str | Path, *, concepts: Concepts, pivot: str | None = None
+    folder: str | Path, *, concepts: Concepts | None = None, pivot: str | None = None
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Header and row table of aligned lines, as FLORES-200 is distributed (NLLB Team 2022).
 
@@ -34,7 +34,8 @@ def read_parallel(
     Parameters
     ----------
     concepts
-        From concepts to line numbers, counted from 1, or to word forms, sought in the pivot
+        None for lines that name no concept: enough for what asks only for translations. Else from
+        concepts to line numbers, counted from 1, or to word forms, sought in the pivot
         language as a lexicon's are (whole words, case ignored, ``*`` for any letters); or a TSV
         with columns ``concept`` and ``line``, one line number a row.
     pivot
@@ -43,7 +44,7 @@ def read_parallel(
     Returns
     -------
     header
-        ``languages``, sorted, and ``parallel`` (True).
+        ``languages``, sorted, ``parallel`` (True), and ``concept_free`` (True) without concepts.
     table
         ``group lang text concepts origin``; groups are line numbers, with leading zeros.
 
@@ -63,7 +64,8 @@ def read_parallel(
     count = len(next(iter(lines.values())))
     if isinstance(concepts, str | Path):
         concepts = _read_lines_of_concepts(path_of(concepts), count=count)
-    carried = _carried(concepts, files=files, lines=lines, pivot=pivot)
+    free = concepts is None
+    carried = _carried(concepts or {}, files=files, lines=lines, pivot=pivot)
     width = len(str(count))
     records, origins = [], []
     for number in range(1, count + 1):
@@ -74,7 +76,7 @@ def read_parallel(
                 {"group": group, "lang": lang, "text": own[number - 1], "concepts": named}
             )
             origins.append(f"{files[lang].name}: line {number}")
-    header = {"languages": list(files), "parallel": True}
+    header = {"languages": list(files), "parallel": True} | ({"concept_free": True} if free else {})
     return header, rows.table(records, origins=origins)
 
 

@@ -49,7 +49,7 @@ def _check_header(header: Mapping[str, Any], where: str) -> None:
         raise ValueError(f"{where}: got languages {shown(languages)}; expected a list of codes")
     if len(set(languages)) < len(languages):
         raise ValueError(f"{where}: got languages {shown(languages)}; expected each once")
-    for name, kind in (("name", str), ("parallel", bool)):
+    for name, kind in (("name", str), ("parallel", bool), ("concept_free", bool)):
         if name in header and not isinstance(header[name], kind):
             raise ValueError(
                 f"{where}: got {name} {shown(header[name])}; expected a {kind.__name__}"

@@ -24,8 +24,16 @@ class Mantel(NamedTuple):
     """rows that both tables know: the true number of samples"""
 
 
-def mantel(a: ArrayLike, b: ArrayLike, *, permutations: int = 9999, seed: int = 0) -> Mantel:
-    """Rank correlation between two symmetric tables over pairs of nodes, such as languages.
+def mantel(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    directed: bool = False,
+    diagonal: bool = False,
+    permutations: int = 9999,
+    seed: int = 0,
+) -> Mantel:
+    """Rank correlation between two tables over pairs of nodes, such as languages.
 
     Spearman's r over the pairs above the diagonal; its null permutes the nodes of ``b``, rows and
     columns together, so that pairs with a common node stay together. Of up to seven nodes every
@@ -37,6 +45,13 @@ def mantel(a: ArrayLike, b: ArrayLike, *, permutations: int = 9999, seed: int = 
     a, b
         ``(node, node)``, symmetric; the diagonal is not looked at. Nodes without any finite pair
         in ``a`` or ``b`` are left out.
+    directed
+        Pairs have a direction, such as from source to target, in one of the tables at least: all
+        off the diagonal count, and neither table need be symmetric. A node that is never a source,
+        or never a target, is left out.
+    diagonal
+        Each node with itself counts too. It stays on the diagonal in every permutation, so that
+        what sets it apart from true pairs raises ``r`` in the null as well.
     permutations
         Seeded random orders where there are too many to try all.
 
@@ -53,7 +68,8 @@ def mantel(a: ArrayLike, b: ArrayLike, *, permutations: int = 9999, seed: int = 
     References
     ----------
     Mantel 1967, Cancer Research 27; here by ranks, two-sided, and with the smallest detectable r
-    beside the p-value.
+    beside the p-value. For directed tables it is the quadratic assignment procedure: Krackhardt
+    1988, Social Networks 10.
 
     Examples
     --------
@@ -63,36 +79,52 @@ def mantel(a: ArrayLike, b: ArrayLike, *, permutations: int = 9999, seed: int = 
     >>> round(found.r, 3), found.nodes
     (1.0, 5)
     """
-    one, other = _table(a), _table(b)
+    one, other = (_table(given, directed=directed) for given in (a, b))
     if one.shape != other.shape:
         raise ValueError(f"got tables of shapes {one.shape} and {other.shape}; expected one shape")
     known = ~np.eye(len(one), dtype=bool) & np.isfinite(one) & np.isfinite(other)
-    kept = known.any(1)
+    kept = known.any(1) & known.any(0)
     n = int(kept.sum())
-    upper = np.triu_indices(n, 1)
-    x, y = (table[kept][:, kept][upper] for table in (one, other))
+    cells = pair_cells(n, directed=directed, diagonal=diagonal)
+    x, y = (table[kept][:, kept][cells] for table in (one, other))
     if n < 3 or not np.isfinite(x + y).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
         return Mantel(np.nan, np.nan, np.nan, n)
-    orders = _orders(n, permutations, np.random.default_rng([seed, 3]))
+    orders = node_orders(n, permutations, np.random.default_rng([seed, 3]))
     ranks = np.zeros((n, n))
-    ranks[upper] = _standard_ranks(y)
-    ranks += ranks.T
-    drawn = ranks[orders[:, upper[0]], orders[:, upper[1]]] @ _standard_ranks(x)
+    ranks[cells] = _standard_ranks(y)
+    if not directed:
+        ranks.T[cells] = ranks[cells]
+    drawn = ranks[orders[:, cells[0]], orders[:, cells[1]]] @ _standard_ranks(x)
     size = np.sort(np.abs(drawn))
-    return Mantel(float(drawn[0]), _tail(size, abs(drawn[0])), _detectable(size), n)
+    return Mantel(float(drawn[0]), null_tail(size, abs(drawn[0])), smallest_rare(size), n)
 
 
-def _table(given: ArrayLike) -> NDArray[np.float64]:
+def pair_cells(
+    n: int, *, directed: bool = False, diagonal: bool = False
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pairs of ``n`` nodes that count, each pair once or both ways.
+
+    >>> [cell.tolist() for cell in pair_cells(3)]
+    [[0, 0, 1], [1, 2, 2]]
+    """
+    counted = np.ones((n, n), bool) if directed else np.triu(np.ones((n, n), bool))
+    rows, columns = np.nonzero(counted if diagonal else counted & ~np.eye(n, dtype=bool))
+    return rows, columns
+
+
+def _table(given: ArrayLike, *, directed: bool) -> NDArray[np.float64]:
     table = np.asarray(given, dtype=float)
     if table.ndim != 2 or table.shape[0] != table.shape[1]:
         raise ValueError(f"got a table of shape {table.shape}; expected (node, node)")
+    if directed:
+        return table
     off = ~np.eye(len(table), dtype=bool)
     if not np.allclose(table[off], table.T[off], equal_nan=True):
         raise ValueError("got a table that is not symmetric; expected pairs without direction")
     return table
 
 
-def _orders(n: int, permutations: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def node_orders(n: int, permutations: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """``(order, node)``, the first of them as given; it counts among the null's draws."""
     if factorial(n) <= MOST_ORDERS:
         return np.array(list(every_order(range(n))))
@@ -108,12 +140,12 @@ def _standard_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return centred / np.sqrt((centred**2).sum())
 
 
-def _tail(size: NDArray[np.float64], at: float | NDArray) -> float:
+def null_tail(size: NDArray[np.float64], at: float | NDArray) -> float:
     """Share of a sorted null that is at least as large, rounding aside."""
     return float((len(size) - np.searchsorted(size, at - 1e-9)) / len(size))
 
 
-def _detectable(size: NDArray[np.float64]) -> float:
+def smallest_rare(size: NDArray[np.float64]) -> float:
     """The smallest value of the null that its own tail calls rare."""
     rare = np.searchsorted(size, size - 1e-9) >= (1 - ALPHA) * len(size) - 1e-9
     return float(size[rare][0]) if rare.any() else float("nan")

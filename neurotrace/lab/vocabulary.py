@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,35 @@ class Vocabulary:
         self._refuse_unknown("language", lang, self.languages)
         rows = self._topical
         return rows.loc[(rows["concept"] == concept) & (rows["lang"] == lang), "word"].tolist()
+
+    def translations(self) -> pd.DataFrame:
+        """Which words say the same in two languages: one row a lemma and pair of languages.
+
+        Words that languages share, at once or later, are left out: the same string is no
+        translation. Function words are kept.
+
+        Returns
+        -------
+        ``lang_a lang_b word_a word_b``; every pair of languages once, in the run's order.
+        """
+        own = self.table[~self.table["shared"]].assign(
+            lemma=self.table.groupby("lang", sort=False).cumcount()
+        )
+        by_lemma = own.pivot(index="lemma", columns="lang", values="word")
+        tables = [
+            pd.DataFrame({"lang_a": a, "lang_b": b, "word_a": by_lemma[a], "word_b": by_lemma[b]})
+            for a, b in combinations(self.languages, 2)
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    def token_translations(self) -> dict[int, list[int]]:
+        """Ids of the translations of each word's id, in both directions, ascending."""
+        pairs, ids = self.translations(), self.tokenizer.get_vocab()
+        a, b = (pairs[f"word_{side}"].map(ids).tolist() for side in "ab")
+        found: dict[int, list[int]] = {}
+        for one, other in sorted([*zip(a, b, strict=True), *zip(b, a, strict=True)]):
+            found.setdefault(one, []).append(other)
+        return found
 
     def frames(self, lang: str) -> list[str]:
         """A neutral opening a topic-free verb: the verb and a full stop, ``(12,)`` texts.

@@ -8,10 +8,15 @@ from neurotrace.report.ablation_plots import ablation
 from neurotrace.report.canvas import svg
 from neurotrace.report.cause_plots import interchange_arms, interchange_doses, use
 from neurotrace.report.claim import Claim, claim
+from neurotrace.report.contents import Plot
+from neurotrace.report.distance_plots import evolution, language_distance, languages_apart
+from neurotrace.report.embedding_plots import embedding_drift, embedding_map, embeddings
 from neurotrace.report.files import figures
 from neurotrace.report.forcing_plots import forcing
-from neurotrace.report.gallery import GALLERY, Plot
+from neurotrace.report.gallery import GALLERY
+from neurotrace.report.geometry_plots import companions, ilo, ilo_spread, shared_core
 from neurotrace.report.label_plots import neuron_labels
+from neurotrace.report.latent_plots import latent_concepts, latent_corrected
 from neurotrace.report.layer_plots import (
     concept_neurons,
     language_identification,
@@ -35,6 +40,7 @@ from neurotrace.report.plots import (
 from neurotrace.report.role_plots import division_of_labour, layer_maps
 from neurotrace.report.set_plots import compression, participation
 from neurotrace.report.terminal import terminal
+from neurotrace.report.tuning_plots import tuning_languages, tuning_layers
 from neurotrace.report.words import Finding, findings
 
 __all__ = [
@@ -47,19 +53,30 @@ __all__ = [
     "Provenance",
     "ablation",
     "claim",
+    "companions",
     "compression",
     "concept_neurons",
     "corrected_overlap",
     "division_of_labour",
+    "embedding_drift",
+    "embedding_map",
+    "embeddings",
+    "evolution",
     "excess_per_k",
     "expert_quality",
     "figures",
     "findings",
     "forcing",
+    "ilo",
+    "ilo_spread",
     "interchange_arms",
     "interchange_doses",
+    "language_distance",
     "language_identification",
     "language_neurons",
+    "languages_apart",
+    "latent_concepts",
+    "latent_corrected",
     "layer_maps",
     "lives",
     "lives_counts",
@@ -73,9 +90,12 @@ __all__ = [
     "participation",
     "raw_overlap",
     "retrieval",
+    "shared_core",
     "summary",
     "svg",
     "terminal",
+    "tuning_languages",
+    "tuning_layers",
     "turnover",
     "use",
     "write",

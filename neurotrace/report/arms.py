@@ -22,6 +22,12 @@ NAMES = {
     "language": "neurons of one language",
     "random_shared": "random, as many (several)",
     "random_language": "random, as many (one)",
+    "base": "untuned",
+    "free": "nothing frozen",
+    "frozen_early": "first layers frozen",
+    "frozen_late": "last layers frozen",
+    "frozen_phi": "layers of most change frozen",
+    "frozen_random": "random layers frozen",
 }
 TINTS = {
     "unforced": "embed",
@@ -37,6 +43,12 @@ TINTS = {
     "rotated_matched": "rotated",
     "direction": "ceiling",
     "language": "language",
+    "base": "embed",
+    "free": "free",
+    "frozen_early": "early",
+    "frozen_late": "late",
+    "frozen_phi": "phi",
+    "frozen_random": "stratified",
 }
 # Arms in which nothing of the concept is written: where they act, the effect is not the concept's.
 SILENT = ("random_matched", "random", "wrong_concept", "random_shared", "random_language")
@@ -55,7 +67,9 @@ def short(arm: str) -> str:
 
 
 def tint(arm: str, at: int = 0) -> str:
-    """The colour of an arm in every figure."""
+    """The colour of an arm in every figure; one of several random lists has that of their mean."""
+    if arm.startswith("frozen_random"):
+        arm = "frozen_random"
     return COLOURS[TINTS[arm]] if arm in TINTS else FAMILY[at % len(FAMILY)]
 
 

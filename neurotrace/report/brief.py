@@ -7,6 +7,7 @@ import xarray as xr
 
 from neurotrace.report import arms
 from neurotrace.report.forcing_plots import one_source, share_of, source_of
+from neurotrace.report.geometry_words import tested, with_chance
 from neurotrace.report.marks import onset_of
 from neurotrace.report.reading import (
     Results,
@@ -20,6 +21,7 @@ from neurotrace.report.reading import (
     with_interval,
 )
 from neurotrace.report.silence_words import SETS, shortly
+from neurotrace.report.tuning_words import briefly
 from neurotrace.report.when_words import steps_between, still_rising, without_onset
 
 Line = tuple[str, str]
@@ -35,6 +37,7 @@ def brief(results: Results) -> list[Line]:
     """
     parts: tuple[Callable[[Results], Iterator[Line]], ...] = (
         _onset, _use, _silenced, _lives, _compression, _identification, _forced,
+        _geometry, _embeddings, _distances, _tuning,
     )  # fmt: skip
     return [line for part in parts for line in part(results)]
 
@@ -126,3 +129,36 @@ def _forced(results: Results) -> Iterator[Line]:
     tongue = tongue if isfinite(share) else "language undefined, texts degenerate"
     beside = f", matched random {random}" if random else ""
     yield "forced", f"topic log-odds {odds}{beside} (none 0); {tongue}"
+
+
+def _geometry(results: Results) -> Iterator[Line]:
+    said = []
+    for name, words in (("ilo", "ILO"), ("companions", "MEXA"), ("latent_concepts", "C-ALIGN")):
+        if name in results and isfinite(curve(demand(results, name), "value")[-1]):
+            said.append(f"{words} {with_chance(results[name], 'value', 'chance')}")
+    if said:
+        yield "geometry", f"{', '.join(said)}; only what leaves its chance counts"
+
+
+def _embeddings(results: Results) -> Iterator[Line]:
+    if "embeddings" not in results:
+        return
+    found = demand(results, "embeddings")
+    if not isfinite(curve(found, "value")[-1]):
+        return
+    said = [f"scripts told apart {with_chance(found, 'value', 'chance', 2)}"]
+    if "translations" in found and isfinite(curve(found, "translations")[-1]):
+        near = with_chance(found, "translations", "translations_chance")
+        said.append(f"translations among neighbours {near}")
+    yield "embeddings", ", ".join(said)
+
+
+def _distances(results: Results) -> Iterator[Line]:
+    if "distances" in results:
+        found = tested(demand(results, "distances"))
+        yield "distance", f"{found} correlations hold after Holm (chance 0)"
+
+
+def _tuning(results: Results) -> Iterator[Line]:
+    if "tuning" in results and (said := briefly(demand(results, "tuning"))):
+        yield "tuning", said

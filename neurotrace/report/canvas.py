@@ -41,6 +41,10 @@ COLOURS = {
     "language": "#5B7F12",
     "source": "#A08BD6",
     "use": "#4B3FA8",
+    "free": "#A6192E",
+    "early": "#1F6E78",
+    "late": "#5FB0B7",
+    "phi": "#8A9A2B",
 }
 FAMILY = ("#0072B2", "#D55E00", "#00825F", "#C2326B", "#C98500", "#56B4E9", "#7A5C2E", "#8B3A8B")
 STYLES = ("-", "--", "-.")

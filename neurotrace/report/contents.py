@@ -1,7 +1,12 @@
 """What a report may hold: its analyses by name, and its sections in order of reading."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from neurotrace.report.reading import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSES = {
     "summary": "Overlap of experts between languages",
@@ -45,6 +50,51 @@ ANALYSES = {
     "forcing": "Forced generation",
     "forcing_texts": "Texts of forced generation",
     "ablation": "Ablation of neurons",
+    "ilo": "Interlingual overlap of sentence states",
+    "ilo_twin": "Interlingual overlap of the re-initialised twin",
+    "companions": "MEXA, mutual neighbours and retrieval as it is",
+    "embeddings": "Input embeddings: scripts, neighbours, translations",
+    "embedding_map": "Map of input embeddings",
+    "latent_concepts": "Latent concepts of words, aligned and shared",
+    "latent_words": "Words of latent concepts",
+    "evolution": "Change of states between checkpoints and languages",
+    "evolution_twin": "Distance between languages in the re-initialised twin",
+    "distances": "Correlation with language distance",
+    "tuning": "Tuning on one language, with layers frozen",
+}
+
+
+class Plot(NamedTuple):
+    """One figure: how it is drawn, where it stands and what is written under it."""
+
+    draw: Callable[[Results], "Figure"]
+    needs: str
+    section: str
+    shows: str
+    reading: str
+    wide: bool = False
+    aside: bool = False  # folded away until asked for
+    there: Callable[[Results], bool] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.draw, "__name__", self.needs))
+
+    def drawn(self, results: Results) -> bool:
+        """Do the results hold anything that this figure would show?"""
+        return self.needs in results and (self.there is None or self.there(results))
+
+
+SECTIONS = {
+    "overlap": "Overlap",
+    "when": "When",
+    "where": "Where",
+    "which": "Which neurons",
+    "use": "Does the model use them",
+    "language": "Language",
+    "geometry": "How do the spaces lie to each other",
+    "tuning": "What tuning on one language does",
+    "checks": "Checks",
 }
 
 

@@ -1,8 +1,5 @@
 """The figures of a report in reading order: what each shows, how to read it, what it needs."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
-
 from neurotrace.report import (
     ablation_plots,
     cause_plots,
@@ -15,42 +12,8 @@ from neurotrace.report import (
     role_plots,
     set_plots,
 )
-from neurotrace.report.reading import Results
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-class Plot(NamedTuple):
-    """One figure: how it is drawn, where it stands and what is written under it."""
-
-    draw: Callable[[Results], "Figure"]
-    needs: str
-    section: str
-    shows: str
-    reading: str
-    wide: bool = False
-    aside: bool = False  # folded away until asked for
-    there: Callable[[Results], bool] | None = None
-
-    @property
-    def name(self) -> str:
-        return str(getattr(self.draw, "__name__", self.needs))
-
-    def drawn(self, results: Results) -> bool:
-        """Do the results hold anything that this figure would show?"""
-        return self.needs in results and (self.there is None or self.there(results))
-
-
-SECTIONS = {
-    "overlap": "Overlap",
-    "when": "When",
-    "where": "Where",
-    "which": "Which neurons",
-    "use": "Does the model use them",
-    "language": "Language",
-    "checks": "Checks",
-}
+from neurotrace.report.contents import Plot
+from neurotrace.report.space_gallery import SPACES
 
 GALLERY = (
     Plot(
@@ -270,6 +233,7 @@ GALLERY = (
         "are in no language or repeat themselves (right). A difference of means is the ceiling.",
         wide=True,
     ),
+    *SPACES,
     Plot(
         layer_plots.loss,
         "loss",

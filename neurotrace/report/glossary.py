@@ -166,6 +166,69 @@ GLOSSARY = (
         "20 % of an arm's texts are, no language shares are given.",
     ),
     Term(
+        "ILO",
+        "Interlingual overlap of a language. Bridge is the share of its sentences whose nearest "
+        "neighbours speak several other languages; reach is the share of all other languages that "
+        "are met at all. It saturates on noise. Its chance leaves the neighbours as they are and "
+        "permutes the languages over the points.",
+        "2 · bridge · reach / (bridge + reach)",
+    ),
+    Term(
+        "MEXA",
+        "Share of sentences that lie nearer to their translation than to every other sentence of "
+        "the other language, in both directions.",
+        "chance 1 / (2n − 1)",
+    ),
+    Term(
+        "mutual neighbours",
+        "Neighbours that the same sentence has in two languages, as a share of k.",
+        "|N(a) ∩ N(b)| / k, chance k / (n − 1)",
+    ),
+    Term(
+        "latent concept",
+        "A cluster of word states, found without labels.",
+    ),
+    Term(
+        "C-ALIGN",
+        "Share of one language's latent concepts that have a counterpart in another: a cluster "
+        "that holds a translation of more than a threshold of their words. Its chance permutes "
+        "the words over the other language's clusters.",
+    ),
+    Term(
+        "C-OVERLAP",
+        "Share of latent concepts, of two languages clustered together, of which each supplies "
+        "more than a threshold. It saturates on noise: large clusters drawn at random hold both.",
+    ),
+    Term(
+        "separability",
+        "Accuracy of a linear probe that tells the input embeddings of a script's tokens from as "
+        "many others, on tokens it was not trained on; chance is 0.5.",
+    ),
+    Term(
+        "canonical cosine",
+        "Cosine between two spaces in each of the directions in which they agree best; 1 where one "
+        "is a linear image of the other. Spaces drawn at random do not have 0.",
+    ),
+    Term(
+        "1 − CKA",
+        "How unlike two sets of states of the same sentences are, whatever their rotation and "
+        "scale: 0 alike, 1 unrelated. The published estimate is biased, unrelated states stay "
+        "below 1 the more, the fewer the sentences; the debiased one is corrected for that, the "
+        "calibrated one by permuted sentences.",
+    ),
+    Term(
+        "correlation with distance",
+        "Rank correlation, over language pairs, of the distance of two languages with what lies "
+        "between them in the model. p comes from permuted languages, after Holm over the layers of "
+        "a checkpoint. “Partial” holds the covariates fixed; “detectable” is the weakest "
+        "correlation that so few languages can tell from chance.",
+    ),
+    Term(
+        "tuning",
+        "Further training on one language, with a list of layers frozen. Each list is held against "
+        "random lists of as many layers; runs are training seeds.",
+    ),
+    Term(
         "equivalence bound",
         "Where nothing is found, the interval of corrected overlap is held against ±0.05: inside, "
         "it is as good as none; else sharing is not shown, and not excluded.",

@@ -5,10 +5,8 @@ The rules are those of ``plots``: results in, Figure out, no number without its 
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from neurotrace.report.canvas import COLOURS, Panel, panels
-from neurotrace.report.plots import LOOSE
+from neurotrace.report.canvas import COLOURS, panels
+from neurotrace.report.layer_panels import by_language, twin_span
 from neurotrace.report.reading import (
     Results,
     attribute,
@@ -18,7 +16,6 @@ from neurotrace.report.reading import (
     demand,
     joined,
     level,
-    mean_of,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ KINDS = {
     "at_least_two": ("in two or more languages", "ceiling"),
     "all": ("in all languages", "other"),
 }
-MANY_LANGUAGES = 6
 
 
 def language_identification(results: Results) -> "Figure":
@@ -60,7 +56,7 @@ def language_identification(results: Results) -> "Figure":
     panel.layers(by_family(found, "layer"), {})
     if "embed" in found:
         panel.line(curve(found, "embed"), "embeddings", COLOURS["embed"], style="--", width=1.6)
-    _twin_span(panel, results, "language_id_twin")
+    twin_span(panel, results, "language_id_twin")
     panel.level(level(found), "chance", COLOURS["chance"])
     panel.finish(roof=1.02)
     return figure
@@ -90,7 +86,7 @@ def retrieval(results: Results) -> "Figure":
         label_width=16,
     )
     panel.layers(by_family(found, "layer"), {})
-    _twin_span(panel, results, "retrieval_twin")
+    twin_span(panel, results, "retrieval_twin")
     panel.level(level(found), "chance", COLOURS["chance"])
     panel.finish(floor=0.0, show=(0.0, 0.05))
     return figure
@@ -119,7 +115,7 @@ def language_neurons(results: Results) -> "Figure":
         ylabels=["neurons"],
         label_width=16,
     )
-    _languages(panel, by_family(found, "lang"))
+    by_language(panel, by_family(found, "lang"))
     panel.level(level(found), "langs. shuffled", COLOURS["chance"])
     panel.finish(floor=0.0, show=(0.0, 10.0))
     return figure
@@ -185,26 +181,7 @@ def loss(results: Results) -> "Figure":
         ylabels=["loss (nats a token)"],
         label_width=16,
     )
-    _languages(panel, by_family(found, "lang"))
+    by_language(panel, by_family(found, "lang"))
     panel.level(level(found), "uniform guess", COLOURS["chance"])
     panel.finish()
     return figure
-
-
-def _languages(panel: Panel, family: dict[str, np.ndarray]) -> None:
-    """One colour a language, the same in every figure; their mean above many."""
-    panel.family(family)
-    if len(family) > MANY_LANGUAGES:
-        mean = mean_of(family, len(panel.x))
-        panel.line(mean, "mean", COLOURS["embed"], width=2.2)
-
-
-def _twin_span(panel: Panel, results: Results, name: str) -> None:
-    """The twin's range over its layers, and its mean."""
-    if name in results:
-        by_layer = [float(one[0]) for one in by_family(demand(results, name), "layer").values()]
-        known = [value for value in by_layer if np.isfinite(value)]
-        if known and min(known) < max(known):
-            panel.span(min(known), max(known), "twin", COLOURS["twin"])
-        elif known:
-            panel.level(known[0], "twin", COLOURS["twin"], style=LOOSE)

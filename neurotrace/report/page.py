@@ -11,11 +11,20 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from neurotrace.report import cards, cause_tables, confounds, label_tables, origin, tables
+from neurotrace.report import (
+    cards,
+    cause_tables,
+    confounds,
+    geometry_words,
+    label_tables,
+    origin,
+    space_tables,
+    tables,
+)
 from neurotrace.report.canvas import svg
 from neurotrace.report.coincidence import lives_said
-from neurotrace.report.contents import ANALYSES, sections
-from neurotrace.report.gallery import GALLERY, SECTIONS, Plot
+from neurotrace.report.contents import ANALYSES, SECTIONS, Plot, sections
+from neurotrace.report.gallery import GALLERY
 from neurotrace.report.glossary import GLOSSARY
 from neurotrace.report.origin import Provenance, without_folders
 from neurotrace.report.paragraph import opening
@@ -183,7 +192,8 @@ def _sheets(results: Results) -> list[dict[str, Any]]:
                  if plot.section == anchor and plot.drawn(results)]
         for anchor in SECTIONS
     }  # fmt: skip
-    said, folded = {"which": lives_said(results)}, cause_tables.folded(results)
+    said = {"which": lives_said(results), "geometry": geometry_words.LEAD}
+    folded = cause_tables.folded(results) | space_tables.folded(results)
     return [
         {"anchor": anchor, "name": SECTIONS[anchor], "figures": figures,
          "said": said.get(anchor, ""), "tables": folded.get(anchor, [])}

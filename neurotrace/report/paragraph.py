@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from neurotrace.report.cause_words import NECESSARY, use
 from neurotrace.report.claim import claimed_meaning, claimed_units, single_units
+from neurotrace.report.geometry_words import spaces
 from neurotrace.report.reading import (
     Results,
     Said,
@@ -49,7 +50,7 @@ def opening(results: Results) -> Opening:
         Where a Dataset has no ``chance``.
     """
     traced = any(name in results for name in TRACED)
-    rest = [said for part in (when, use, _compression, silenced) for said in part(results)]
+    rest = [said for part in (when, use, _compression, spaces, silenced) for said in part(results)]
     return Opening(
         " ".join(part(results) for part in (_units, _meaning) if "summary" in results),
         shapes(results) if traced else [],

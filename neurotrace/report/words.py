@@ -24,6 +24,7 @@ from neurotrace.report.claim import (
     null_value,
 )
 from neurotrace.report.doubts import doubts
+from neurotrace.report.geometry_words import findings_of_geometry
 from neurotrace.report.labels import findings_of_labels
 from neurotrace.report.reading import (
     Kind,
@@ -44,6 +45,7 @@ from neurotrace.report.reading import (
     step_names,
     with_interval,
 )
+from neurotrace.report.tuning_words import findings_of_tuning
 
 NO_EVIDENCE = "This happens where nothing is shared, too: it is no evidence of sharing."
 
@@ -69,7 +71,7 @@ def findings(results: Results) -> list[Finding]:
         Where a Dataset has no ``chance``.
     """
     parts = (_sharing, _basis, _numbers, _baselines, _experts, _language_id, _language_neurons,
-             _concept_neurons, _labels, _retrieval, _loss)  # fmt: skip
+             _concept_neurons, _labels, _retrieval, _spaces, _loss)  # fmt: skip
     said = [finding for part in parts for finding in part(results)]
     warned = [Finding(text, kind) for kind, text in doubts(results)]
     return said[:1] + [w for w in warned if w.kind == "warning"] + said[1:] + [
@@ -272,6 +274,12 @@ def _retrieval(results: Results) -> Iterator[Finding]:
         twin = by_family(demand(results, "retrieval_twin"), "layer")[layer]
         text += f", the twin has {number(twin[-1])}"
     yield Finding(f"{text}. Alignment is necessary for transfer, not sufficient.", "note")
+
+
+def _spaces(results: Results) -> Iterator[Finding]:
+    for part in (findings_of_geometry, findings_of_tuning):
+        for text in part(results):
+            yield Finding(text, "note")
 
 
 def _loss(results: Results) -> Iterator[Finding]:

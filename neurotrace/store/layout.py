@@ -12,14 +12,17 @@
       /mlp.hook_post/max/00        (example, neuron), one dataset a layer
       /hook_resid_post/mean/00     (example, feature) float32
       /hook_resid_post/tokens/00   (token, feature) float32
+      /hook_resid_post/words/00    (token, feature) float32; also words_first, words_mean
       /embed/max                   (example, feature) float32: the embedding output is no layer
       /tokens/<column>             the drawn tokens: example, position, id, word, lang, kind
+      /words/<column>              the drawn words: example, position, stop, word, lang
       /loss/<column>               example, nats a token, n_tokens
       /checksums                   uint32 (slab, dataset): CRC-32 of what each slab holds;
                                    attribute ``datasets`` names the columns
 
-Rows are in concept-set order. A *slab* is 256 sentences (and the drawn tokens of these): the unit
-of writing, of counting and of checking. Nothing in a file says when, where or by whom it was made.
+Rows are in concept-set order. A *slab* is 256 sentences (and the tokens and words drawn from
+these): the unit of writing, of counting and of checking. Nothing in a file says when, where or by
+whom it was made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +38,8 @@ SLAB = 256  # sentences
 # With chunks of 256 × 1024 a layer is written in one go, and 512 neurons of all sentences read,
 # near the speed of memory. Uncompressed: neuron values shrink by 6 to 27 % at a tenth of the speed.
 CHUNK_WIDTH = 1024
-TOKENS = "tokens"
+# Which row table a path's rows come from, by its pooling; the sentences' where it is not named.
+DRAWN = {"tokens": "tokens", "words": "words", "words_first": "words", "words_mean": "words"}
 
 Key = tuple[str, int | None]  # path such as "mlp.hook_post/max", layer (None for `embed`)
 Spec = tuple[int, str]  # width, dtype
@@ -70,9 +74,18 @@ def parse(name: str) -> Key:
     return (path, int(last)) if last.isdigit() else (name, None)
 
 
+def table_of(path: str) -> str:
+    """The row table of a path: ``examples``, or that of what was drawn from them.
+
+    >>> table_of("mlp.hook_post/max"), table_of("hook_resid_post/words_mean")
+    ('examples', 'words')
+    """
+    return DRAWN.get(path.rsplit("/", 1)[-1], "examples")
+
+
 def holds_tokens(path: str) -> bool:
-    """Whether a path's rows are drawn tokens instead of sentences."""
-    return path.rsplit("/", 1)[-1] == TOKENS
+    """Whether a path's rows are drawn tokens or words instead of sentences."""
+    return table_of(path) != "examples"
 
 
 def chunks(rows: int, width: int) -> tuple[int, int]:
@@ -91,7 +104,7 @@ def slabs(n_examples: int) -> Iterator[tuple[int, int]]:
 
 
 def token_rows(tokens: pd.DataFrame | None, start: int, stop: int) -> slice:
-    """Rows of the token table that belong to the sentences ``start`` to ``stop``."""
+    """Rows of a table of drawn tokens or words that belong to the sentences of a slab."""
     if tokens is None:
         return slice(0, 0)
     # The table is sorted by sentence, so the tokens of some sentences are a range.
@@ -100,12 +113,21 @@ def token_rows(tokens: pd.DataFrame | None, start: int, stop: int) -> slice:
     return slice(int(first), int(last))
 
 
-def bytes_needed(arrays: Mapping[Key, Spec], *, n_examples: int, n_tokens: int = 0) -> int:
+def rows_of(path: str, tables: Mapping[str, pd.DataFrame], start: int, stop: int) -> slice:
+    """Rows of a path that belong to the sentences ``start`` to ``stop``."""
+    table = table_of(path)
+    return slice(start, stop) if table == "examples" else token_rows(tables[table], start, stop)
+
+
+def bytes_needed(
+    arrays: Mapping[Key, Spec], *, n_examples: int, n_tokens: int = 0, n_words: int = 0
+) -> int:
     """Size of a checkpoint's file, in bytes, rounded up: whole chunks, tables and bookkeeping."""
     # HDF5 rounds every dataset up to whole chunks; texts and bookkeeping are bounded generously.
-    total = 1_000_000 + 600 * n_examples + 200 * n_tokens
+    total = 1_000_000 + 600 * n_examples + 200 * (n_tokens + n_words)
+    heights = {"examples": n_examples, "tokens": n_tokens, "words": n_words}
     for (path, _), (width, dtype) in arrays.items():
-        rows = n_tokens if holds_tokens(path) else n_examples
+        rows = heights[table_of(path)]
         high, wide = chunks(rows, width)
         padded = -(-rows // high) * high * (-(-width // wide) * wide)
         total += padded * np.dtype(dtype).itemsize
@@ -132,7 +154,9 @@ def write_column(group: h5py.Group, name: str, values: NDArray | list[str]) -> N
 def read_table(file: h5py.File, name: str) -> pd.DataFrame:
     """The table written by :func:`write_table`, columns in the order of the format."""
     group = file[name]
-    order = ("group", "example", "position", "id", "word", "lang", "nats", "n_tokens", "kind")
+    order = (
+        "group", "example", "position", "stop", "id", "word", "lang", "nats", "n_tokens", "kind",
+    )  # fmt: skip
     names = sorted(group, key=lambda c: (order.index(c) if c in order else len(order), c))
     return pd.DataFrame({column: read_column(group[column]) for column in names})
 

@@ -14,7 +14,10 @@ TWIN = "twin.h5"
 # What the files of one series have in common; package versions are recorded, never compared.
 SHARED = ("concepts", "tokenizer_hash", "bos", "dtype", "compute_dtype", "exclude_ids", "what")
 # What a finished file and the run that finds it have in common.
-KEYS = ("weight_hash", *SHARED, "loss_sentences", "tokens_per_language", "seed")
+KEYS = (
+    "weight_hash", *SHARED,
+    "loss_sentences", "tokens_per_language", "words_per_language", "word_cap", "seed",
+)  # fmt: skip
 
 
 def read_header(file: Path) -> dict[str, Any]:

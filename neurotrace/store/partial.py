@@ -36,6 +36,7 @@ class Plan:
     concepts: Sequence[str]
     arrays: Mapping[Key, Spec]
     tokens: pd.DataFrame | None = None
+    words: pd.DataFrame | None = None
     languages: Sequence[str] | None = None
     loss: pd.DataFrame | None = None
 
@@ -48,8 +49,9 @@ class Plan:
             raise ValueError(f"got labels {np.shape(self.labels)}; expected {expected}")
         if not self.arrays or len(self.examples) == 0:
             raise ValueError("got nothing to write; expected a dataset and a sentence at least")
-        if self.tokens is None and any(layout.holds_tokens(path) for path, _ in self.arrays):
-            raise ValueError("got a path that ends in /tokens without a token table")
+        for path in (path for path, _ in self.arrays if layout.table_of(path) not in self.tables):
+            what = layout.table_of(path).removesuffix("s")
+            raise ValueError(f"got path {path!r} without a {what} table; expected one")
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -63,6 +65,8 @@ class Plan:
         tables = {"examples": self.examples}
         if self.tokens is not None:
             tables["tokens"] = self.tokens
+        if self.words is not None:
+            tables["words"] = self.words
         if self.loss is not None:
             tables["loss"] = self.loss.assign(nats=np.full(len(self.loss), np.nan))
         return tables
@@ -76,8 +80,12 @@ class Plan:
     @property
     def n_bytes(self) -> int:
         """Size of the file, rounded up."""
-        n_tokens = 0 if self.tokens is None else len(self.tokens)
-        return layout.bytes_needed(self.arrays, n_examples=len(self.examples), n_tokens=n_tokens)
+        return layout.bytes_needed(
+            self.arrays,
+            n_examples=len(self.examples),
+            n_tokens=0 if self.tokens is None else len(self.tokens),
+            n_words=0 if self.words is None else len(self.words),
+        )
 
 
 def start(file: Path, plan: Plan) -> tuple[Path, h5py.File]:
@@ -138,18 +146,23 @@ def resume(file: Path, plan: Plan) -> tuple[Path, h5py.File] | None:
 
 def verified(h5: h5py.File) -> int:
     """Rows, counted from the first, whose slabs read back as they were written."""
-    tokens = layout.read_table(h5, "tokens") if "tokens" in h5 else None
+    tables = drawn_tables(h5)
     names = [str(name) for name in h5["checksums"].attrs["datasets"]]
     sums = h5["checksums"][...]
     good = 0
     for number, (first, stop) in enumerate(layout.slabs(int(h5.attrs["n_done"]))):
         for column, name in enumerate(names):
-            of_tokens = layout.holds_tokens(name) or layout.holds_tokens(name.rsplit("/", 1)[0])
-            where = layout.token_rows(tokens, first, stop) if of_tokens else slice(first, stop)
+            where = layout.rows_of(layout.parse(name)[0], tables, first, stop)
             if checksum(h5[name][where]) != sums[number, column]:
                 return good
         good = stop
     return good
+
+
+def drawn_tables(h5: h5py.File) -> dict[str, pd.DataFrame]:
+    """The tables of drawn tokens and words that a file has."""
+    names = sorted(set(layout.DRAWN.values()))
+    return {name: layout.read_table(h5, name) for name in names if name in h5}
 
 
 def checksum(values: NDArray) -> int:
@@ -204,7 +217,7 @@ def _fill(h5: h5py.File, plan: Plan) -> None:
     for (path, _), name, (width, dtype) in zip(
         plan.arrays, names, plan.arrays.values(), strict=True
     ):
-        rows = len(plan.tables["tokens" if layout.holds_tokens(path) else "examples"])
+        rows = len(plan.tables[layout.table_of(path)])
         _allocate(h5, name, (rows, width), dtype)
     n_slabs = len(list(layout.slabs(len(plan.examples))))
     sums = h5.create_dataset("checksums", data=np.zeros((n_slabs, len(names)), dtype=np.uint32))

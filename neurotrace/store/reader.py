@@ -102,8 +102,7 @@ class ActivationStore:
 
         ``n_tokens`` counts those pooled, ``lexical`` says whether the concept's word occurs.
         """
-        with _reading(self._files[0]) as h5:
-            return layout.read_table(h5, "examples")
+        return self._table("examples")
 
     @cached_property
     def tokens(self) -> pd.DataFrame | None:
@@ -112,8 +111,16 @@ class ActivationStore:
         None where no such path was captured. ``kind`` is ``whole`` (a word of its own),
         ``continuation`` (part of a longer word) or ``byte`` (part of a character).
         """
-        with _reading(self._files[0]) as h5:
-            return layout.read_table(h5, "tokens") if "tokens" in h5 else None
+        return self._table("tokens")
+
+    @cached_property
+    def words(self) -> pd.DataFrame | None:
+        """The drawn words, rows of the ``…/words`` paths: ``example position stop word lang``.
+
+        None where no such path was captured. A word's tokens are those from ``position`` to before
+        ``stop``; ``word`` is its text, lower-cased.
+        """
+        return self._table("words")
 
     @cached_property
     def twin(self) -> "ActivationStore | None":
@@ -138,13 +145,13 @@ class ActivationStore:
         layer
             Block, counted from 0; None for the site ``embed``, which is no layer.
         rows
-            Sentences (or drawn tokens) to read: indices, a mask, or a slice; all by default.
+            Sentences (drawn tokens, words) to read: indices, a mask, or a slice; all by default.
 
         Returns
         -------
         ``(example, neuron)``; ``feature`` instead of ``neuron`` for states, ``token`` instead of
-        ``example`` for ``…/tokens``. Coordinates ``step stage layer``, and ``lang`` and ``group``
-        (or the token table's columns) along the rows.
+        ``example`` for ``…/tokens`` and ``…/words``. Coordinates ``step stage layer``, and ``lang``
+        and ``group`` (or the columns of the drawn tokens or words) along the rows.
 
         Raises
         ------
@@ -195,9 +202,8 @@ class ActivationStore:
         ``(step, layer, …)``, with ``stage`` and ``tokens`` beside ``step``; without ``layer`` for
         the site ``embed``.
         """
-        table = self.tokens if layout.holds_tokens(path) else self.examples
-        if table is None:
-            raise KeyError(f"got path {path!r}; valid are {', '.join(self.paths)}")
+        self._keys(path)  # refuses a path that was not captured
+        table = getattr(self, layout.table_of(path))
         rows = None
         if groups is not None:
             group = self.examples["group"].to_numpy()
@@ -252,6 +258,10 @@ class ActivationStore:
         steps = ", ".join(map(str, self.steps))
         raise KeyError(f"got step {step}; the store has {steps}")
 
+    def _table(self, name: str) -> Any:
+        with _reading(self._files[0]) as h5:
+            return layout.read_table(h5, name) if name in h5 else None
+
     def _column(self, name: str) -> NDArray:
         with _reading(self._files[0]) as h5:
             return layout.read_column(h5[name])
@@ -263,10 +273,9 @@ class ActivationStore:
         coords: dict[str, Any] = {"step": step, "stage": stage}
         if layer is not None:
             coords["layer"] = layer
-        rows = "token" if layout.holds_tokens(path) else "example"
-        table = self.tokens if layout.holds_tokens(path) else self.examples[["lang", "group"]]
-        for name, column in (table if table is not None else pd.DataFrame()).items():
-            coords[str(name)] = (rows, column.to_numpy()[chosen])
+        table = getattr(self, layout.table_of(path))
+        for name in table if layout.holds_tokens(path) else ("lang", "group"):
+            coords[str(name)] = (layout.dims(path)[0], table[name].to_numpy()[chosen])
         return coords
 
     def __repr__(self) -> str:

@@ -41,7 +41,7 @@ class CheckpointWriter:
         # Handles stay open while writing: looking a dataset up again for each slab costs more.
         self._sets = {key: h5[layout.dataset_name(*key)] for key in arrays}
         self._examples = layout.read_table(h5, "examples")
-        self._tokens = layout.read_table(h5, "tokens") if "tokens" in h5 else None
+        self._drawn = partial.drawn_tables(h5)
 
     @classmethod
     def open(
@@ -54,6 +54,7 @@ class CheckpointWriter:
         concepts: Sequence[str],
         arrays: Mapping[Key, Spec],
         tokens: pd.DataFrame | None = None,
+        words: pd.DataFrame | None = None,
         languages: Sequence[str] | None = None,
         loss: pd.DataFrame | None = None,
     ) -> "CheckpointWriter":
@@ -71,7 +72,8 @@ class CheckpointWriter:
             int8 ``(example, concept)``: 1, 0, or -1 for unknown.
         arrays
             ``(path, layer)`` to (width, dtype). Paths that end in ``/tokens`` have the rows of
-            ``tokens``, which must be sorted by example.
+            ``tokens``, those in ``/words``, ``/words_first`` and ``/words_mean`` the rows of
+            ``words``; both tables must be sorted by example.
         languages
             In set order; by default in order of appearance.
         loss
@@ -93,6 +95,7 @@ class CheckpointWriter:
             concepts=concepts,
             arrays=arrays,
             tokens=tokens,
+            words=words,
             languages=languages,
             loss=loss,
         )
@@ -108,7 +111,7 @@ class CheckpointWriter:
             Its first sentence, which must be ``n_done``.
         rows
             For every dataset, the rows of the slab: 256 sentences (fewer at the end), or the
-            drawn tokens of these sentences.
+            tokens or words drawn from these sentences.
 
         Raises
         ------
@@ -185,8 +188,7 @@ class CheckpointWriter:
         """The rows of one dataset in the type it is stored in, and where they go."""
         path, layer = key
         dataset = self._sets[key]
-        of_tokens = layout.holds_tokens(path)
-        where = layout.token_rows(self._tokens, start, stop) if of_tokens else slice(start, stop)
+        where = layout.rows_of(path, self._drawn, start, stop)
         expected = (where.stop - where.start, dataset.shape[1])
         if key not in rows or rows[key].shape != expected:
             got = rows[key].shape if key in rows else "nothing"
@@ -205,8 +207,8 @@ class CheckpointWriter:
         row, column = (int(index) for index in np.argwhere(~good)[0])
         value = given[row, column]
         example = where.start + row
-        if layout.holds_tokens(path) and self._tokens is not None:
-            example = int(self._tokens["example"].iloc[example])
+        if layout.holds_tokens(path):
+            example = int(self._drawn[layout.table_of(path)]["example"].iloc[example])
         sentence = self._examples.iloc[example]
         place = "embed" if layer is None else f"layer {layer}"
         step = self._h5.attrs.get("step", "?")

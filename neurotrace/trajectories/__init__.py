@@ -10,13 +10,18 @@ from neurotrace.trajectories.compression import compression
 from neurotrace.trajectories.confounds import confounds
 from neurotrace.trajectories.counts import concept_neurons, language_neurons
 from neurotrace.trajectories.decodability import concept_decodability
+from neurotrace.trajectories.distance_study import distance_study, freeze_list, random_lists
 from neurotrace.trajectories.division import division_of_labour, role_claims
+from neurotrace.trajectories.evolution import evolution, impact
 from neurotrace.trajectories.expert_sets import expert_sets
 from neurotrace.trajectories.expertise import expertise, own_draws, top_neurons
 from neurotrace.trajectories.handles import Handles, NeuronSets, half_a, handles, neuron_sets
+from neurotrace.trajectories.ilo import companions, ilo
 from neurotrace.trajectories.intervals import node_bootstrap, summarize
 from neurotrace.trajectories.labels import label_counts, neuron_labels
 from neurotrace.trajectories.lag import lag
+from neurotrace.trajectories.latent_concepts import latent_concepts
+from neurotrace.trajectories.latent_words import latent_words
 from neurotrace.trajectories.layers import language_identification, loss, retrieval
 from neurotrace.trajectories.lifts import along_steps, per_neuron
 from neurotrace.trajectories.lives import neuron_lives
@@ -32,7 +37,10 @@ from neurotrace.trajectories.overlap_tasks import (
 from neurotrace.trajectories.participation import participation
 from neurotrace.trajectories.results import Results, finished, read
 from neurotrace.trajectories.roles import layer_roles
+from neurotrace.trajectories.transfer_study import transfer_study
 from neurotrace.trajectories.turnover import expert_turnover, turnover
+from neurotrace.trajectories.two_steps import two_steps
+from neurotrace.trajectories.word_rows import dictionaries, usual_words
 
 __all__ = [
     "Handles",
@@ -42,13 +50,17 @@ __all__ = [
     "cards",
     "ceilings",
     "change_points",
+    "companions",
     "compression",
     "concept_decodability",
     "concept_neurons",
     "confidence_band",
     "confounds",
+    "dictionaries",
     "dips",
+    "distance_study",
     "division_of_labour",
+    "evolution",
     "expert_overlap",
     "expert_overlaps",
     "expert_sets",
@@ -56,13 +68,18 @@ __all__ = [
     "expert_turnover",
     "expertise",
     "finished",
+    "freeze_list",
     "half_a",
     "handles",
+    "ilo",
+    "impact",
     "interval",
     "label_counts",
     "lag",
     "language_identification",
     "language_neurons",
+    "latent_concepts",
+    "latent_words",
     "layer_roles",
     "lives_counts",
     "loss",
@@ -77,6 +94,7 @@ __all__ = [
     "own_draws",
     "participation",
     "per_neuron",
+    "random_lists",
     "read",
     "retrieval",
     "role_claims",
@@ -84,6 +102,9 @@ __all__ = [
     "summarize",
     "tasks",
     "top_neurons",
+    "transfer_study",
     "turnover",
+    "two_steps",
+    "usual_words",
     "why_no_onset",
 ]

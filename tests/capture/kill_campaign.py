@@ -24,7 +24,7 @@ def capture(source: Path, out: Path) -> None:
         find(source),
         ConceptSet.load(source / "concepts.jsonl"),
         out,
-        what=("mlp.hook_post/max", "hook_resid_post/tokens"),
+        what=("mlp.hook_post/max", "hook_resid_post/tokens", "hook_resid_post/words_mean"),
         tokens_per_language=40,
         loss_sentences=4,
         batch_tokens=48,  # many small batches, so that kills meet slabs and not only loading

@@ -73,7 +73,10 @@ def n_hooks(model: HookedModel) -> int:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """``tiny.hooked(family, backend, dtype)``, ``tiny.n_hooks(model)``, ``tiny.folder(seed)``."""
+    """``tiny.hooked(family, backend, dtype)``, ``tiny.n_hooks(model)``, ``tiny.folder(seed)``.
+
+    And ``tiny.model(family)``, a new one, and ``tiny.tokenizer()``.
+    """
 
     @cache
     def folder(seed: int = 0) -> Path:
@@ -82,7 +85,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         tokenizer_of().save_pretrained(path)
         return path
 
-    return SimpleNamespace(hooked=hooked, n_hooks=n_hooks, folder=folder)
+    return SimpleNamespace(
+        hooked=hooked, n_hooks=n_hooks, folder=folder, model=model_of, tokenizer=tokenizer_of
+    )
 
 
 @pytest.fixture

@@ -192,3 +192,13 @@ def test_folders_that_are_not_there_or_hold_no_language_are_refused(tmp_path):
         read(tmp_path)
     with pytest.raises(FileNotFoundError, match="none.tsv; expected a file"):
         read(ALIGNED, tmp_path / "none.tsv")
+
+
+def test_lines_without_concepts_make_a_set_that_says_so_and_comes_back_from_its_file(tmp_path):
+    made = ConceptSet.from_parallel(ALIGNED)
+    assert made.concepts == []
+    assert made.labels().shape == (len(made), 0)
+    back = ConceptSet.load(made.to_jsonl(tmp_path / "plain.jsonl"))
+    assert back.digest == made.digest
+    with pytest.raises(ValueError, match="got no concept at all"):
+        ConceptSet.from_frame(made.frame, name="plain")  # nothing says that none is meant

@@ -107,6 +107,37 @@ def test_frames_are_topic_free_verbs(vocabulary):
     assert set(vocabulary.identify(frames)) == {LANGS[1]}
 
 
+def test_translations_say_the_same_lemma_and_are_never_the_same_string(vocabulary, corpus):
+    table = vocabulary.translations()
+    assert list(table.columns) == ["lang_a", "lang_b", "word_a", "word_b"]
+    kept = g.LEMMAS - len(corpus.grammar.anchor_lemmas())
+    assert (table.groupby(["lang_a", "lang_b"]).size() == kept).all()
+    assert len(table) == 6 * kept  # every pair of four languages once
+    assert (table["word_a"] != table["word_b"]).all()
+    lemma = [{word: at for at, word in enumerate(own)} for own in corpus.words]
+    place = {lang: lemma[index] for index, lang in enumerate(LANGS)}
+    for row in table.itertuples():
+        assert place[row.lang_a][row.word_a] == place[row.lang_b][row.word_b]
+    anchors = {own[at] for own in corpus.words for at in corpus.grammar.anchor_lemmas()}
+    assert anchors.isdisjoint({*table["word_a"], *table["word_b"]})
+
+
+def test_token_translations_go_both_ways_and_never_within_a_language(vocabulary):
+    found = vocabulary.token_translations()
+    assert len(found) == 4 * (g.LEMMAS - 32)
+    lang = vocabulary.table.set_index("word")["lang"]
+    for one, others in list(found.items())[::50]:
+        assert all(one in found[other] for other in others)
+        words = vocabulary.tokenizer.convert_ids_to_tokens([one, *others])
+        assert sorted(lang[words]) == sorted(LANGS)
+        assert others == sorted(others)
+
+
+def test_in_the_control_every_word_has_its_translations(tmp_path):
+    found = Vocabulary.of(run_of(tmp_path, "control")).token_translations()
+    assert len(found) == 4 * g.LEMMAS
+
+
 def test_strangers_are_refused_by_name(tmp_path, vocabulary):
     with pytest.raises(ValueError, match=r"got no readable lab\.json; expected a folder"):
         Vocabulary.of(tmp_path)

@@ -7,6 +7,8 @@ from report.differing import differing
 from report.labelled import labelled_neurons, labels
 from report.living import living
 from report.moving import moving
+from report.spacing import spacing
+from report.tuned import tuning
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1500)
 LANGS = ("ada_Latn", "bel_Cyrl", "cyr_Grek", "dov_Hebr")
@@ -86,6 +88,8 @@ def invented(
     result["confounds"] = differing(langs, n_concepts, overlap=sharing, step=int(steps_[-1]))
     result |= moving(coords, langs, n_layers=n_layers, sharing=sharing)
     result |= living(coords, langs, n_layers=n_layers, n_concepts=n_concepts, sharing=sharing)
+    result |= spacing(coords, langs, n_layers=n_layers, sharing=sharing)
+    result["tuning"] = tuning(langs, n_layers=n_layers)
     return result | causing(coords, langs, n_concepts=n_concepts, sharing=sharing)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from neurotrace import report
 from neurotrace.report import tables
-from neurotrace.report.gallery import SECTIONS
+from neurotrace.report.contents import SECTIONS
 from neurotrace.report.page import ANALYSES
 
 EVIL = '<script>alert("x")</script>'

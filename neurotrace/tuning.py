@@ -1,0 +1,243 @@
+"""What tuning on one language does to the space all share, and what frozen layers keep of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from neurotrace.capture.loading import skeleton
+from neurotrace.causal.freezing import check_freeze
+from neurotrace.checkpoints import Checkpoint
+from neurotrace.concepts import ConceptSet
+from neurotrace.road import Road
+from neurotrace.store import ActivationStore
+from neurotrace.trajectories.distance_study import freeze_list
+from neurotrace.tuning_arms import NAMES, Freeze, Stage, Task, freeze_lists
+from neurotrace.tuning_scores import PATH, Sentences, losses, spaces
+
+EVERYTHING = ("embed", "norm", "head")
+LAB_RATE, RATE = 1e-3, 2e-5  # the lab's models are a thousand times smaller
+LAB_TEXTS = 2000
+
+
+def tune(
+    checkpoint: Checkpoint,
+    concepts: ConceptSet,
+    texts: Sequence[str],
+    *,
+    source: str,
+    out: str | Path,
+    steps: int = 100,
+    lr: float = RATE,
+    freeze_phi: Sequence[int] | None = None,
+    choose_on: Sequence[str] | None = None,
+    n_random: int = 2,
+    seeds: Sequence[int] = (0,),
+    sentences: int = 1000,
+    k: int = 5,
+    t: int = 3,
+    permutations: int = 20,
+    probe_layer: int | None = None,
+    exclude_ids: Sequence[int] = (),
+    bos: str = "default",
+    device: str = "cpu",
+    trust_remote_code: bool = False,
+) -> xr.Dataset:
+    """Does tuning on one language pull the languages apart, and do frozen layers prevent it?
+
+    Every arm is tuned from the same checkpoint on the same texts in the same order, and what is
+    measured before is measured after. *Eats* example, feature → *leaves* run, arm, layer, lang.
+
+    The arms: ``base``, untouched; ``free``, nothing frozen; ``frozen_embed``, the embeddings
+    alone; ``frozen_early`` and ``frozen_late``, the first and the last third of the blocks;
+    ``frozen_phi``, as many blocks, those that moved most in ``free``; ``frozen_random_1`` … as
+    many drawn at random, and ``frozen_random``, their mean. All that freeze blocks freeze the
+    embeddings too and so differ in the blocks alone; a list always names what it freezes.
+
+    Parameters
+    ----------
+    texts
+        Of the source language; those that are sentences of the set are left out.
+    out
+        Folder of the tuned checkpoints and their states; the same call again goes on in it.
+    lr
+        Of the model's parameters: Philippy et al. (2023); tiny models need more.
+    freeze_phi
+        Blocks of ``frozen_phi``. By default they are chosen from Φ of the first run's ``free`` on
+        the languages ``choose_on`` only, so that the others can judge them.
+    choose_on
+        By default the first half of the languages that are not the source, rounded down; none
+        where that is nothing, and no ``frozen_phi`` then.
+    seeds
+        One run each: order of the texts, new heads, halves. Random lists come from the first.
+    k, t, permutations, sentences
+        As in :func:`neurotrace.tuning_scores.spaces`; ``sentences`` groups at most.
+    probe_layer
+        Layer that ``probe`` reads, the middle one by default.
+
+    Returns
+    -------
+    ``ilo ilo_chance ilo_corrected phi`` (run, arm, layer, lang), ``mexa retrieval`` (run, arm,
+    layer), ``mexa_chance retrieval_chance phi_chance``, ``loss`` (run, arm, lang) nats a token
+    with ``loss_chance``, the logarithm of the vocabulary. ``zero_shot`` (run, arm, lang), also
+    ``value``: accuracy on half B of each language of a classifier whose body was tuned, under the
+    arm's freeze list, on half A of the source (``base``: its head alone); ``probe``: of a linear
+    probe on the states after tuning on texts; ``zero_shot_chance`` (run, lang), also ``chance``,
+    the commonest concept's share. Sentences of no or several concepts have no part in these; NaN
+    where there are no two concepts.
+
+    Raises
+    ------
+    ValueError
+        For a source or languages to choose on that the set lacks, no texts left, layers that the
+        model lacks, or a set that is not parallel.
+
+    Notes
+    -----
+    Wilie et al. (2025) freeze the first eight blocks (their code: nine, or seven), embeddings,
+    norm and head, and report neither hyper-parameters nor null. Alignment is necessary for
+    transfer, not sufficient.
+
+    References
+    ----------
+    Wilie et al. 2025, "High-Dimensional Interlingual Representations of Large Language Models";
+    Philippy, Guo and Haddadan 2023, "Identifying the Correlation Between Language Distance and
+    Cross-Lingual Transfer in a Multilingual Representation Space".
+    """
+    if source not in concepts.languages:
+        raise ValueError(f"got source {source!r}; valid are {', '.join(concepts.languages)}")
+    others = [lang for lang in concepts.languages if lang != source]
+    chosen = list(others[: len(others) // 2] if choose_on is None else choose_on)
+    if unknown := sorted(set(chosen) - set(others)):
+        raise ValueError(f"got choose_on {', '.join(unknown)}; valid are {', '.join(others)}")
+    kept = _new(texts, concepts)
+    config = skeleton(checkpoint.path, trust_remote_code=trust_remote_code).config
+    n_layers = int(config.num_hidden_layers)
+    layer = n_layers // 2 if probe_layer is None else probe_layer
+    if not 0 <= layer < n_layers:
+        raise ValueError(f"got probe_layer {layer}; valid are 0 to {n_layers - 1}")
+    if freeze_phi is not None:
+        check_freeze(freeze_phi, n_layers)
+    where = {"device": device, "trust_remote_code": trust_remote_code}
+    training = {"steps": steps, "lr": lr, "bos": bos, **where}
+    capturing = {"exclude_ids": exclude_ids, "bos": bos, **where}
+    lists = freeze_lists(n_layers, freeze_phi, n_random, seed=seeds[0])
+    runs, base = [], None
+    for seed in seeds:
+        task = Task.of(concepts, source, seed=seed)
+        stage = Stage(checkpoint, concepts, kept, Path(out), task, training, capturing)
+        base = base or stage.states(checkpoint, Path(out) / "base" / "states")
+        measure = _Measure(stage, base, Sentences.of(base, most=sentences, seed=seed), layer, seed,
+                           {"k": k, "t": t, "permutations": permutations})  # fmt: skip
+        arms = {"base": measure.base([*range(n_layers), *EVERYTHING])}
+        arms["free"] = measure.arm("free", [])
+        if "frozen_phi" not in lists and chosen and freeze_phi is None and n_layers > 1:
+            size = len(lists["frozen_early"]) - len(NAMES)
+            found = freeze_list(arms["free"]["phi"], n_layers=size, languages=chosen)
+            lists = freeze_lists(n_layers, found, n_random, seed=seeds[0])
+        arms |= {name: measure.arm(name, freeze) for name, freeze in lists.items()}
+        runs.append(_joined(arms).assign(measure.chances()))
+    moving = [name for name, values in runs[0].items() if values.dims]
+    result = xr.concat(runs, dim=pd.Index(list(seeds), name="run"), data_vars=moving,
+                       coords="minimal", compat="override")  # fmt: skip
+    result["value"], result["chance"] = result["zero_shot"], result["zero_shot_chance"]
+    result["loss_chance"] = float(np.log(config.vocab_size))
+    result.attrs = {
+        "source": source, "steps": steps, "lr": lr, "texts": len(kept), "path": PATH, "k": k,
+        "t": t, "permutations": permutations, "probe_layer": layer,
+        "dropped": len(texts) - len(kept),
+        "freeze": json.dumps({"free": [], **lists}), "seeds": json.dumps(list(seeds)),
+        "chosen_on": ", ".join(chosen if freeze_phi is None else ()),
+    }  # fmt: skip
+    return result
+
+
+def tune_road(
+    road: Road, *, source: str | None = None, texts: str | Path | None = None, steps: int = 100
+) -> xr.Dataset:
+    """:func:`tune` on what a trace runs on: its last checkpoint and its sentences.
+
+    Parameters
+    ----------
+    source
+        Language to tune on, the set's first by default.
+    texts
+        File of texts in it, one a line. A lab run with a generated grammar brings its own.
+    """
+    from neurotrace.lab.texts import passages
+    from neurotrace.lab.tuning_texts import sample_texts
+
+    config, folder = road.config, Path(road.config.source)
+    lang = source or road.concepts.languages[0]
+    is_lab = (folder / "lab.json").is_file()
+    if texts is None and not is_lab:
+        raise ValueError("got no texts to tune on; expected a file, one text a line")
+    drawn = sample_texts(folder, lang, n=LAB_TEXTS) if texts is None else passages(Path(texts))
+    return tune(
+        road.series[-1], road.concepts, drawn, source=lang, out=Path(config.out) / "tuning",
+        steps=steps, lr=LAB_RATE if is_lab else RATE, exclude_ids=road.exclude_ids,
+        seeds=(config.seed,), bos=config.bos, device=config.device,
+        trust_remote_code=config.trust_remote_code,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """One run: what is measured of every arm."""
+
+    stage: Stage
+    before: ActivationStore
+    sentences: Sentences
+    layer: int
+    seed: int
+    dials: dict[str, Any]
+
+    def base(self, everything: Freeze) -> xr.Dataset:
+        """The model as it was; its classifier learns the head alone."""
+        return self._scores("base", everything, self.before)
+
+    def arm(self, name: str, freeze: Freeze) -> xr.Dataset:
+        """The model tuned under a freeze list."""
+        return self._scores(name, freeze, self.stage.tuned(freeze, self._at(name), seed=self.seed))
+
+    def chances(self) -> dict[str, Any]:
+        """What a classifier that never looks gets right."""
+        task = self.stage.task
+        return {"zero_shot_chance": np.nan if task is None else task.chance()}
+
+    def _scores(self, name: str, freeze: Freeze, store: ActivationStore) -> xr.Dataset:
+        found = spaces(self.before, store, self.sentences, seed=self.seed, **self.dials)
+        found["loss"] = losses(store)
+        found["zero_shot"] = self.stage.zero_shot(freeze, self._at(name), seed=self.seed)
+        found["probe"] = self.stage.probed(store, self.layer)
+        return found
+
+    def _at(self, name: str) -> Path:
+        return self.stage.out / f"seed{self.seed}" / name
+
+
+def _joined(arms: dict[str, xr.Dataset]) -> xr.Dataset:
+    """All arms along ``arm``, the mean of the random ones before them."""
+    drawn = [name for name in arms if name.startswith("frozen_random_")]
+    scalars = [name for name, values in arms["base"].items() if not values.dims]
+    moving = {name: own.drop_vars(scalars) for name, own in arms.items()}
+    if drawn:
+        mean = xr.concat([moving[name] for name in drawn], dim="replicate").mean("replicate")
+        rest = {name: moving.pop(name) for name in drawn}
+        moving |= {"frozen_random": mean, **rest}
+    joined = xr.concat(list(moving.values()), dim="arm").assign_coords(arm=list(moving))
+    return joined.assign({name: arms["base"][name] for name in scalars})
+
+
+def _new(texts: Sequence[str], concepts: ConceptSet) -> list[str]:
+    """The texts that are no sentences of the set."""
+    known = set(concepts.frame["text"])
+    kept = [text for text in texts if text not in known]
+    if not kept:
+        raise ValueError(f"got {len(texts)} texts, all of them sentences of the set or none at all")
+    return kept

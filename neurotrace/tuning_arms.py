@@ -1,0 +1,140 @@
+"""The arms of a tuning experiment: what each freezes, how it is tuned and what is read of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace.checkpoints import Checkpoint
+from neurotrace.concepts import ConceptSet
+from neurotrace.splits import halves
+from neurotrace.store import ActivationStore
+from neurotrace.trajectories.distance_study import random_lists
+from neurotrace.tuning_scores import PATH, probe
+
+NAMES = ("embed",)  # frozen in every arm that freezes blocks, so that these differ in blocks alone
+LOSS_SENTENCES = 64  # a language
+DEVICE = ("device", "trust_remote_code")
+
+Freeze = list[int | str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Sentences with one concept each: learnt in the source language, half A, read on half B."""
+
+    texts: NDArray[np.object_]
+    labels: NDArray[np.str_]
+    train: NDArray[np.intp] = field(repr=False)
+    test: dict[str, NDArray[np.intp]] = field(repr=False)
+
+    @classmethod
+    def of(cls, concepts: ConceptSet, source: str, *, seed: int) -> "Task | None":
+        """None where the set has no two concepts with sentences of their own."""
+        frame = concepts.frame.reset_index(drop=True)
+        single = frame["concepts"].map(len).to_numpy() == 1
+        labels = np.array([names[0] if len(names) == 1 else "" for names in frame["concepts"]])
+        names = np.unique(labels[single])
+        if len(names) < 2:
+            return None
+        in_a = np.zeros(len(frame), dtype=bool)
+        in_a[single] = halves(
+            frame["group"][single], labels[single, None] == names, n_splits=1, seed=seed
+        )[0]
+        lang = frame["lang"].to_numpy()
+        test = {
+            name: np.flatnonzero(single & ~in_a & (lang == name)) for name in concepts.languages
+        }
+        train = np.flatnonzero(in_a & (lang == source))
+        return cls(frame["text"].to_numpy(dtype=object), labels, train, test)
+
+    def chance(self) -> xr.DataArray:
+        """``(lang,)``: share of the commonest concept among those read."""
+        most = [pd.Series(self.labels[rows]).value_counts(normalize=True).iloc[0]
+                for rows in self.test.values()]  # fmt: skip
+        return xr.DataArray(most, {"lang": list(self.test)}, dims="lang")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One model, its sentences, and how it is tuned."""
+
+    checkpoint: Checkpoint
+    concepts: ConceptSet
+    texts: Sequence[str]
+    out: Path
+    task: Task | None
+    training: dict[str, Any]
+    capturing: dict[str, Any]
+
+    def states(self, checkpoint: Checkpoint, folder: Path) -> ActivationStore:
+        """The sentences' states and losses under one model."""
+        from neurotrace import capture
+
+        return capture.run(
+            [checkpoint], self.concepts, folder, what=(PATH,), loss_sentences=LOSS_SENTENCES,
+            backend="plain", progress=False, **self.capturing,
+        )  # fmt: skip
+
+    def tuned(self, freeze: Freeze, folder: Path, *, seed: int) -> ActivationStore:
+        """Tune on the texts, and capture what became of it."""
+        from neurotrace.causal.finetune import finetune
+
+        series = finetune(
+            self.checkpoint, self.texts, out=folder / "causal", freeze=freeze, seed=seed,
+            **self.training,
+        )  # fmt: skip
+        return self.states(series[-1], folder / "states")
+
+    def zero_shot(self, freeze: Freeze, folder: Path, *, seed: int) -> xr.DataArray:
+        """``(lang,)`` accuracy of a classifier that was tuned in the source language."""
+        from neurotrace.causal.finetune import finetune
+        from neurotrace.causal.tuning_heads import classify
+
+        if self.task is None:
+            return self._nothing()
+        task, options = self.task, {k: v for k, v in self.capturing.items() if k in DEVICE}
+        series = finetune(
+            self.checkpoint, task.texts[task.train].tolist(), out=folder / "classifier",
+            freeze=freeze, head="classification", labels=task.labels[task.train].tolist(),
+            seed=seed, **self.training,
+        )  # fmt: skip
+        rows = np.concatenate(list(task.test.values()))
+        right = classify(series[-1], task.texts[rows].tolist(), **options) == task.labels[rows]
+        parts = np.split(right, np.cumsum([len(own) for own in task.test.values()])[:-1])
+        values = [float(part.mean()) for part in parts]
+        return xr.DataArray(values, {"lang": list(task.test)}, dims="lang")
+
+    def probed(self, store: ActivationStore, layer: int) -> xr.DataArray:
+        """``(lang,)`` accuracy of a linear probe on the states of one layer."""
+        if self.task is None:
+            return self._nothing()
+        task = self.task
+        return probe(store, task.train, task.test, task.labels, layer=layer)
+
+    def _nothing(self) -> xr.DataArray:
+        langs = self.concepts.languages
+        return xr.DataArray(np.full(len(langs), np.nan), {"lang": langs}, dims="lang")
+
+
+def freeze_lists(
+    n_layers: int, phi: Sequence[int] | None, n_random: int, *, seed: int
+) -> dict[str, Freeze]:
+    """The freeze list of every arm that has one, blocks by number and parts by name."""
+    size = max(1, n_layers // 3)
+    blocks = {"frozen_early": [*range(size)], "frozen_late": [*range(n_layers - size, n_layers)]}
+    if phi is not None:
+        blocks["frozen_phi"], size = sorted(phi), len(phi)
+    tested, own = list(blocks.values()), blocks.get("frozen_phi", blocks["frozen_early"])
+    there = min(comb(n_layers, size) - 1, n_random + len(tested))
+    if n_random and there > 0:
+        drawn = random_lists(n_layers, size, n=there, chosen=own, seed=seed)
+        others = [each for each in drawn if each not in tested][:n_random]
+        blocks |= {f"frozen_random_{n}": each for n, each in enumerate(others, start=1)}
+    return {"frozen_embed": [*NAMES], **{name: [*each, *NAMES] for name, each in blocks.items()}}

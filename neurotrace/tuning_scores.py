@@ -1,0 +1,167 @@
+"""How the languages of a tuned model lie to each other, beside the model it was tuned from."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neurotrace.geometry.ilo import ilo
+from neurotrace.geometry.neighbours import mexa, mexa_chance, retrieval
+from neurotrace.geometry.similarity import cka
+from neurotrace.store import ActivationStore
+
+PATH = "hook_resid_post/mean"
+MIXED = {"ilo": "ilo", "ilo_chance": "chance", "ilo_corrected": "corrected"}
+CENTERED = {"centered": "ilo", "centered_chance": "chance", "centered_corrected": "corrected"}
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The rows of a store that translate each other, in an order that all arms share.
+
+    Attributes
+    ----------
+    languages
+        In set order.
+    rows
+        ``(lang, group)`` rows of the store.
+    """
+
+    languages: tuple[str, ...]
+    rows: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, store: ActivationStore, *, most: int, seed: int) -> "Sentences":
+        """Groups that stand in every language, at most so many, drawn with the seed.
+
+        Raises
+        ------
+        ValueError
+            For fewer than two languages, or fewer than 8 groups that all of them have.
+        """
+        table = store.examples.reset_index(drop=True)
+        table["row"] = np.arange(len(table))
+        first = table.drop_duplicates(["group", "lang"])
+        wide = first.pivot(index="group", columns="lang", values="row").reindex(
+            columns=store.languages
+        )
+        whole = wide.dropna().to_numpy(dtype=np.intp)
+        if len(store.languages) < 2 or len(whole) < 8:
+            raise ValueError(
+                f"got {len(whole)} groups that stand in all of {len(store.languages)} languages; "
+                "expected at least 8 in at least 2: before and after are compared on translations"
+            )
+        drawn = np.random.default_rng([seed, 44]).permutation(len(whole))[:most]
+        return cls(tuple(store.languages), whole[np.sort(drawn)].T)
+
+
+def spaces(
+    base: ActivationStore,
+    tuned: ActivationStore,
+    sentences: Sentences,
+    *,
+    path: str = PATH,
+    k: int = 5,
+    t: int = 3,
+    permutations: int = 20,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Each layer's states of a tuned model: do languages mix, do translations meet, what moved?
+
+    *Eats* example, feature → *leaves* layer, lang.
+
+    Parameters
+    ----------
+    base, tuned
+        The same sentences, captured before and after; only the last step of each is read.
+    k, t
+        As in :func:`neurotrace.geometry.ilo.ilo`; t at most the number of other languages.
+
+    Returns
+    -------
+    ``ilo ilo_chance ilo_corrected phi`` (layer, lang): interlingual local overlap (Wilie et al.,
+    2025) raw, under permuted labels, and their difference, and as ``centered …`` with each
+    language's mean taken off; 1 − debiased CKA between a language's
+    states before and after (Philippy et al., 2023, biased; here debiased). ``mexa retrieval``
+    (layer): mean over language pairs, retrieval with language means taken off.
+    """
+    steps = [store.steps[-1] for store in (base, tuned)]
+    found = []
+    for layer in base.layers:
+        before, after = (
+            store.read(step, layer, path).values.astype(np.float64)[sentences.rows]
+            for store, step in zip((base, tuned), steps, strict=True)
+        )
+        points = after.reshape(-1, after.shape[-1])
+        dials = {"k": k, "t": min(t, len(after) - 1), "permutations": permutations, "seed": seed}
+        mixed = xr.merge(
+            [
+                _mixed(points, sentences.languages, MIXED, center=False, **dials),
+                _mixed(points, sentences.languages, CENTERED, center=True, **dials),
+            ]
+        )
+        pairs = list(combinations(after, 2))
+        mixed["mexa"] = ((), float(np.mean([mexa(a, b) for a, b in pairs])))
+        mixed["retrieval"] = ((), float(np.mean([retrieval(a, b) for a, b in pairs])))
+        mixed["phi"] = ("lang", [1 - cka(a, b) for a, b in zip(before, after, strict=True)])
+        found.append(mixed)
+    result = xr.concat(found, dim=pd.Index(base.layers, name="layer"))
+    n = sentences.rows.shape[1]
+    return result.assign(mexa_chance=mexa_chance(n), retrieval_chance=1 / n, phi_chance=1.0)
+
+
+def _mixed(
+    points: NDArray, languages: tuple[str, ...], columns: dict[str, str], **dials: Any
+) -> xr.Dataset:
+    names = np.repeat(languages, len(points) // len(languages))
+    own = ilo(points, names, **dials).loc[list(languages)]
+    values = {name: own[column].to_numpy(dtype=float) for name, column in columns.items()}
+    return xr.Dataset({name: ("lang", v) for name, v in values.items()}, {"lang": list(languages)})
+
+
+def losses(store: ActivationStore) -> xr.DataArray:
+    """``(lang,)`` nats a content token at the last step, over the sentences sampled for it."""
+    table = store.loss(store.steps[-1])
+    if table is None:
+        raise ValueError("got a store without losses; expected loss_sentences above 0")
+    lang = store.examples["lang"].to_numpy()[table["example"]]
+    total = (table["nats"] * table["n_tokens"]).groupby(lang).sum()
+    mean = total / table["n_tokens"].groupby(lang).sum()
+    return xr.DataArray(
+        mean.reindex(store.languages).to_numpy(), {"lang": store.languages}, dims="lang"
+    )
+
+
+def probe(
+    store: ActivationStore,
+    train: NDArray[np.intp],
+    test: dict[str, NDArray[np.intp]],
+    labels: NDArray[np.str_],
+    *,
+    layer: int,
+    path: str = PATH,
+) -> xr.DataArray:
+    """``(lang,)`` accuracy of a linear classifier of sentence states, read on other languages.
+
+    Parameters
+    ----------
+    train
+        Rows of one language.
+    test
+        Rows of each language, of other groups.
+    labels
+        ``(example,)`` class of each row.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X = store.read(store.steps[-1], layer, path).values.astype(np.float64)
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    model.fit(X[train], labels[train])
+    values = [float((model.predict(X[rows]) == labels[rows]).mean()) for rows in test.values()]
+    return xr.DataArray(values, {"lang": list(test)}, dims="lang")

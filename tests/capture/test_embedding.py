@@ -1,0 +1,94 @@
+"""The embedding matrix read alone, and the vocabulary beside it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, MT5Config, MT5ForConditionalGeneration
+
+from neurotrace.capture.embedding import embedding_matrix, token_texts
+from neurotrace.checkpoints import BrokenCheckpoint, find
+
+
+def truth(folder: Path) -> np.ndarray:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model.get_input_embeddings().weight.detach().numpy()
+
+
+@pytest.mark.parametrize("family", ["gpt_neox", "bloom", "llama"])
+def test_the_matrix_is_that_of_the_loaded_model(
+    family: str, tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    folder = tiny.save(tmp_path / "step-000016", tiny.model(family, seed=3))
+    found = embedding_matrix(folder)
+    assert found.dtype == np.float32
+    assert found.shape == (48, 32)
+    np.testing.assert_array_equal(found, truth(folder))
+    np.testing.assert_array_equal(embedding_matrix(find(tmp_path)[0]), found)
+
+
+def test_shards_and_half_precision_and_tied_heads_are_read(
+    tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    sharded = tmp_path / "sharded"
+    tiny.model("llama").to(torch.bfloat16).save_pretrained(sharded, max_shard_size="20KB")
+    assert len(list(sharded.glob("*.safetensors"))) > 2
+    np.testing.assert_array_equal(embedding_matrix(sharded), truth(sharded))
+    tied = tiny.save(tmp_path / "tied", tiny.model("gpt_neox", tie_word_embeddings=True))
+    np.testing.assert_array_equal(embedding_matrix(tied), truth(tied))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_torch_files_are_read_whatever_their_age(
+    zipped: bool, tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    model = tiny.model("bloom")
+    model.config.save_pretrained(tmp_path)
+    file = tmp_path / "pytorch_model.bin"
+    torch.save(model.state_dict(), file, _use_new_zipfile_serialization=zipped)
+    expected = model.get_input_embeddings().weight.detach().numpy()
+    np.testing.assert_array_equal(embedding_matrix(tmp_path), expected)
+    # As published BLOOM has it: names without the prefix of the causal model.
+    bare = {n.removeprefix("transformer."): t for n, t in model.state_dict().items()}
+    torch.save({n: t for n, t in bare.items() if n != "lm_head.weight"}, file)
+    np.testing.assert_array_equal(embedding_matrix(tmp_path), expected)
+
+
+def test_encoder_decoders_are_read_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2}
+    model = MT5ForConditionalGeneration(MT5Config(vocab_size=30, **sizes))
+    model.save_pretrained(tmp_path)
+    np.testing.assert_array_equal(embedding_matrix(tmp_path), model.shared.weight.detach().numpy())
+
+
+def test_damaged_missing_and_misshapen_embeddings_are_named(
+    tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    folder = tiny.save(tmp_path / "whole", tiny.model("llama"))
+    other = tiny.model("llama", vocab_size=50)
+    other.config.save_pretrained(folder)
+    with pytest.raises(BrokenCheckpoint, match=r"got embedding \(48, 32\); expected \(50, 32\)"):
+        embedding_matrix(folder)
+    state = {n: t for n, t in other.state_dict().items() if "embed_tokens" not in n}
+    lacking = tmp_path / "lacking"
+    other.config.save_pretrained(lacking)
+    torch.save(state, lacking / "pytorch_model.bin")
+    with pytest.raises(BrokenCheckpoint, match="got no tensor model.embed_tokens.weight"):
+        embedding_matrix(lacking)
+    (folder / "model.safetensors").write_bytes(b"short")
+    with pytest.raises(BrokenCheckpoint, match="whole/model.safetensors: truncated"):
+        embedding_matrix(folder)
+
+
+def test_the_vocabulary_has_a_text_for_every_row_of_the_matrix(
+    tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    folder = tiny.save(tmp_path / "step-000016", tiny.model("gpt_neox"))
+    texts = token_texts(folder)
+    tokenizer = tiny.tokenizer()
+    assert texts[:44] == tokenizer.convert_ids_to_tokens(list(range(44)))
+    assert texts[44:] == [""] * 4
+    assert len(texts) == len(embedding_matrix(folder))
