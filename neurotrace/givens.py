@@ -74,8 +74,9 @@ class Givens:
         back = {"lang_a": "lang_b", "lang_b": "lang_a", "word_a": "word_b", "word_b": "word_a"}
         both = pd.concat([table, table.rename(columns=back)])
         return {
-            (str(a), str(b)): {str(word): list(own) for word, own in rows.groupby("word_a")["word_b"]}
-            for (a, b), rows in both.groupby(["lang_a", "lang_b"])
+            (str(a), str(b)): {str(word): list(own) for word, own in words}
+            for (a, b), pairs in both.groupby(["lang_a", "lang_b"])
+            for words in [pairs.groupby("word_a")["word_b"]]
         }
 
     @cached_property

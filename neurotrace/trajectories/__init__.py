@@ -40,7 +40,7 @@ from neurotrace.trajectories.roles import layer_roles
 from neurotrace.trajectories.transfer_study import transfer_study
 from neurotrace.trajectories.turnover import expert_turnover, turnover
 from neurotrace.trajectories.two_steps import two_steps
-from neurotrace.trajectories.word_rows import dictionaries, usual_words
+from neurotrace.trajectories.word_rows import usual_words
 
 __all__ = [
     "Handles",
@@ -56,7 +56,6 @@ __all__ = [
     "concept_neurons",
     "confidence_band",
     "confounds",
-    "dictionaries",
     "dips",
     "distance_study",
     "division_of_labour",

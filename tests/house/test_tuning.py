@@ -178,7 +178,7 @@ def test_random_lists_are_averaged_and_the_chosen_list_is_chosen_without_the_hel
     assert found.attrs["chosen_on"] == "qab_Latn"
     moved = found["phi"].sel(arm="free", lang="qab_Latn").isel(run=0)
     chosen = json.loads(found.attrs["freeze"])["frozen_phi"]
-    assert chosen == [int(moved["layer"][int(moved.argmax())]), "embed"]
+    assert chosen == [int(moved["layer"][int(moved.argmax("layer"))]), "embed"]
 
 
 def test_classes_are_learnt_in_one_half_and_read_in_the_other():
