@@ -70,8 +70,9 @@ class TraceConfig:
     analyses: tuple[Analysis, ...] = ANALYSES
     """What to compute. None given: everything but tuning, which trains the model further."""
     causes: Literal["default", "full"] = "default"
-    """How much of the experiments on the model: default keeps to 4 languages, 16 concepts and, for
-    ablation and forced generation, six checkpoints; full does all of them."""
+    """How much of what is costly, experiments on the model and latent concepts: default keeps to
+    the first 4 languages, 16 concepts and six checkpoints (interchange: all of these); full does
+    all, and tunes on every language that has texts."""
     force: str | None = None
     """Language whose experts are forced while the model writes. None given: the second of the
     set; all of them with --causes full."""
@@ -187,7 +188,7 @@ class TraceConfig:
     @property
     def what(self) -> tuple[str, ...]:
         """All paths to capture."""
-        paths = [self.path, *self.rotated_paths]
+        paths = [] if CONCEPT_FREE.issuperset(self.analyses) else [self.path, *self.rotated_paths]
         if {"ilo", "evolution"} & set(self.analyses):
             paths.append(self.states_path)
         if {"retrieval", "roles"} & set(self.analyses):

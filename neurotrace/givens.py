@@ -9,15 +9,18 @@ from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from neurotrace import geometry
-from neurotrace.road import Road
+from neurotrace.config import TraceConfig
 from neurotrace.store import ActivationStore
-from neurotrace.vocabulary_words import sentence_dictionaries, token_dictionary
+from neurotrace.vocabulary_words import TokenCounts, sentence_dictionaries, token_dictionary
 
 if TYPE_CHECKING:
     from neurotrace.lab import Vocabulary
+    from neurotrace.road import Road
 
 Dictionaries = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
 
@@ -32,14 +35,14 @@ class Givens:
         The trace, and what it captured.
     """
 
-    road: Road
+    road: "Road"
     store: ActivationStore
 
     @cached_property
     def strata(self) -> dict[str, str] | None:
         """Classes of the languages, where the user gives any."""
         file = self.road.config.strata
-        return None if file is None else read_strata(Path(file), self.store.languages)
+        return None if file is None else read_strata(Path(file), self.road.concepts.languages)
 
     @cached_property
     def distances(self) -> dict[str, pd.DataFrame]:
@@ -50,7 +53,7 @@ class Givens:
         ValueError
             Where a language's place or family is not known, or the user's table lacks a pair.
         """
-        file, languages = self.road.config.distances, self.store.languages
+        file, languages = self.road.config.distances, self.road.concepts.languages
         if file is not None:
             return geometry.read_distances(file, languages=languages)
         if self.vocabulary is not None:
@@ -65,7 +68,7 @@ class Givens:
     @cached_property
     def dictionaries(self) -> Dictionaries | None:
         """Word translations for every two languages: the user's, or the lab's; None without."""
-        folder, languages = self.road.config.dictionary, self.store.languages
+        folder, languages = self.road.config.dictionary, self.road.concepts.languages
         if folder is not None:
             return read_dictionaries(Path(folder), languages)
         if self.vocabulary is None:
@@ -93,6 +96,21 @@ class Givens:
             words, token_texts(first, trust_remote_code=config.trust_remote_code)
         )
 
+    def token_classes(self, used: TokenCounts) -> NDArray[np.str_]:
+        """``(vocab,)`` the language that uses a token most; of the lab's words also their role.
+
+        Words of one role lie together whatever they mean, so a random translation must have the
+        role of the true one where roles are known.
+        """
+        if self.vocabulary is None:
+            return used.languages
+        ids = self.vocabulary.tokenizer.get_vocab()
+        roles = np.full(len(used.languages), "", dtype=object)
+        table = self.vocabulary.table
+        roles[table["word"].map(ids).to_numpy()] = table["kind"].to_numpy()
+        return np.array([f"{lang} {role}" if lang else "" for lang, role in
+                         zip(used.languages, roles, strict=True)])  # fmt: skip
+
     @cached_property
     def vocabulary(self) -> "Vocabulary | None":
         """The words of a lab whose own sentences are traced, where a grammar made them."""
@@ -104,6 +122,26 @@ class Givens:
             return lab.Vocabulary.of(self.road.config.source)
         except ValueError:  # its words come from a text
             return None
+
+
+def refuse_unreadable(config: TraceConfig, languages: Sequence[str]) -> None:
+    """Read every table that a configuration names, before anything is captured for it.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        For what is not as it should be, with file and line.
+    """
+    if config.strata is not None:
+        read_strata(Path(config.strata), languages)
+    if config.distances is not None:
+        geometry.read_distances(config.distances, languages=languages)
+    if config.dictionary is not None:
+        read_dictionaries(Path(config.dictionary), languages)
+    if config.tune is not None and config.tune not in languages:
+        raise ValueError(f"got --tune {config.tune}; valid are {', '.join(languages)}")
+    if config.tune_texts is not None and not Path(config.tune_texts).exists():
+        raise FileNotFoundError(f"got no {config.tune_texts}; expected a file or folder of texts")
 
 
 def read_strata(file: Path, languages: Sequence[str]) -> dict[str, str]:

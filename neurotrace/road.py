@@ -9,6 +9,7 @@ from typing import Any
 from neurotrace.checkpoints import Checkpoint, find, fingerprint, select
 from neurotrace.concepts import ConceptSet
 from neurotrace.config import ANALYSES, CONCEPT_FREE, TraceConfig
+from neurotrace.givens import refuse_unreadable
 
 MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are experts
 PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
@@ -46,6 +47,7 @@ def prepare(config: TraceConfig) -> Road:
     series = select(find(source, pattern=config.pattern), config.checkpoints)
     concepts = _sentences(config, source / "concepts.jsonl")
     _refuse_large_top(config, series[0])
+    refuse_unreadable(config, concepts.languages)
     if config.force not in (None, *concepts.languages):
         raise ValueError(f"got --force {config.force}; valid are {', '.join(concepts.languages)}")
     twin = source / "twin"

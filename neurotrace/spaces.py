@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from neurotrace import trajectories
@@ -17,6 +18,8 @@ from neurotrace.road import Road
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.lifts import is_parallel, step_keys
 from neurotrace.trajectories.overlap_tasks import Get, Task
+
+FEWEST = 3  # languages to tune on, for correlations over their pairs
 
 
 def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
@@ -36,7 +39,7 @@ def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
         "embeddings": lambda: _embeddings(givens),
         "latent_concepts": lambda: _latent_concepts(givens),
         "evolution": lambda: _evolution(givens, get),
-        TUNING: lambda: _tuning(givens),
+        TUNING: lambda: _tuning(givens, get),
     }
     if wanted and len(store.languages) < 2:
         return _leave_out(", ".join(wanted), "there is one language")
@@ -99,7 +102,7 @@ def _embeddings(givens: Givens) -> list[Task]:
             series,
             dictionary=givens.token_translations,
             frequency=used.frequency,
-            classes=used.languages,
+            classes=givens.token_classes(used),
             seed=config.seed,
             **trusted,
         )
@@ -110,7 +113,7 @@ def _embeddings(givens: Givens) -> list[Task]:
     return [("embeddings", scores), ("embedding_map", drawn)]
 
 
-def _tuning(givens: Givens) -> list[Task]:
+def _tuning(givens: Givens, get: Get) -> list[Task]:
     from neurotrace.tuning import tune_road
 
     road, store = givens.road, givens.store
@@ -120,12 +123,61 @@ def _tuning(givens: Givens) -> list[Task]:
     if config.tune_texts is None and givens.vocabulary is None:
         return _leave_out("tuning", "there are no texts to tune on (--tune-texts FILE)")
     texts = None if config.tune_texts is None else Path(config.tune_texts)
-    tune = partial(tune_road, road, source=config.tune, texts=texts, steps=config.tune_steps)
-    return [(TUNING, tune)]
+    tune = partial(
+        tune_road,
+        road,
+        source=config.tune,
+        texts=texts,
+        steps=config.tune_steps,
+        dictionary=givens.dictionaries,
+    )
+    made: list[Task] = [(TUNING, tune)]
+    return made + _tuning_pairs(givens, get) if config.causes == "full" else made
+
+
+def _tuning_pairs(givens: Givens, get: Get) -> list[Task]:
+    """Tuning on every language that has texts, against transfer and language distance."""
+    from neurotrace.tuning_arms import Task as Concepts
+    from neurotrace.tuning_pairs import sources_of, square, tune_pairs_road
+
+    road, config = givens.road, givens.road.config
+    sources, what = sources_of(config.tune_texts, givens.store.languages), "tuning on each language"
+    if len(sources) < FEWEST:
+        few = f"{len(sources)} have texts, {FEWEST} are needed (--tune-texts FOLDER)"
+        return _leave_out(what, few)
+    pairs = partial(
+        tune_pairs_road, road, sources=sources, texts=config.tune_texts, steps=config.tune_steps
+    )
+    made: list[Task] = [("tuning_pairs", pairs)]
+    try:
+        tables = givens.distances
+    except (ValueError, OSError) as error:
+        if config.distances is not None:
+            raise
+        tables = {}
+        _leave_out("the distance study of tuning", str(error))
+
+    def transfer() -> xr.Dataset:
+        found = square(get("tuning_pairs"))
+        sides = (found["lang_a"].values, found["lang_b"].values)
+        reached = pd.DataFrame(found["zero_shot"].transpose("lang_a", "lang_b").values, *sides)
+        return trajectories.transfer_study(found, reached, distances=tables, seed=config.seed)
+
+    def study() -> xr.Dataset:
+        found = square(get("tuning_pairs"))
+        return trajectories.distance_study(found, tables, variable="value", seed=config.seed)
+
+    if Concepts.of(road.concepts, sources[0], seed=config.seed) is None:
+        _leave_out("the study of transfer", "there are no two concepts")
+    else:
+        made.append(("transfer", transfer))
+    return [*made, ("tuning_distances", study)] if tables else made
 
 
 def _latent_concepts(givens: Givens) -> list[Task]:
     store, config = givens.store, givens.road.config
+    if givens.dictionaries is None and not is_parallel(store):
+        return _leave_out("latent concepts", "not parallel, and no --dictionary")
     full = config.causes == "full"
     keys = step_keys(store)
     steps = keys if full else [keys[at] for at in some_steps(store.steps)]

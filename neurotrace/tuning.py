@@ -17,12 +17,23 @@ from neurotrace.concepts import ConceptSet
 from neurotrace.road import Road
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.distance_study import freeze_list
-from neurotrace.tuning_arms import NAMES, Freeze, Stage, Task, freeze_lists
-from neurotrace.tuning_scores import PATH, Sentences, losses, spaces
+from neurotrace.trajectories.word_rows import Dictionaries
+from neurotrace.tuning_arms import NAMES, Freeze, Stage, freeze_lists
+from neurotrace.tuning_scores import (
+    ALIGNED,
+    PATH,
+    Sentences,
+    aligned,
+    losses,
+    nothing_aligned,
+    spaces,
+)
 
 EVERYTHING = ("embed", "norm", "head")
 LAB_RATE, RATE = 1e-3, 2e-5  # the lab's models are a thousand times smaller
 LAB_TEXTS = 2000
+ARMS = ("base", "free", "frozen_embed", "frozen_early", "frozen_late", "frozen_phi",
+        "frozen_random")  # fmt: skip
 
 
 def tune(
@@ -32,6 +43,7 @@ def tune(
     *,
     source: str,
     out: str | Path,
+    arms: Sequence[str] = ARMS,
     steps: int = 100,
     lr: float = RATE,
     freeze_phi: Sequence[int] | None = None,
@@ -43,6 +55,8 @@ def tune(
     t: int = 3,
     permutations: int = 20,
     probe_layer: int | None = None,
+    dictionary: Dictionaries | None = None,
+    clusters: int | None = None,
     exclude_ids: Sequence[int] = (),
     bos: str = "default",
     device: str = "cpu",
@@ -64,7 +78,10 @@ def tune(
     texts
         Of the source language; those that are sentences of the set are left out.
     out
-        Folder of the tuned checkpoints and their states; the same call again goes on in it.
+        Folder of the tuned checkpoints and their states, which other sources may share; the same
+        call again goes on in it.
+    arms
+        Which of the above to do; ``base`` and ``free`` are always done.
     lr
         Of the model's parameters: Philippy et al. (2023); tiny models need more.
     freeze_phi
@@ -79,6 +96,8 @@ def tune(
         As in :func:`neurotrace.tuning_scores.spaces`; ``sentences`` groups at most.
     probe_layer
         Layer that ``probe`` reads, the middle one by default.
+    dictionary, clusters
+        Of ``task_align``, as in :func:`neurotrace.trajectories.latent_concepts.latent_concepts`.
 
     Returns
     -------
@@ -89,23 +108,28 @@ def tune(
     arm's freeze list, on half A of the source (``base``: its head alone); ``probe``: of a linear
     probe on the states after tuning on texts; ``zero_shot_chance`` (run, lang), also ``chance``,
     the commonest concept's share. Sentences of no or several concepts have no part in these; NaN
-    where there are no two concepts.
+    where there are no two concepts. ``task_align`` and ``task_align_chance`` (run, arm, layer,
+    lang), C-ALIGN from the source to each language: ``base`` is the untuned model, ``free`` the
+    body of the classifier whose accuracy is ``zero_shot``; NaN for other arms, left out without
+    a task.
 
     Raises
     ------
     ValueError
-        For a source or languages to choose on that the set lacks, no texts left, layers that the
-        model lacks, or a set that is not parallel.
+        For a source or languages to choose on that the set lacks, unknown arms, no texts left,
+        layers that the model lacks, or a set that is not parallel.
 
     Notes
     -----
     Wilie et al. (2025) freeze the first eight blocks (their code: nine, or seven), embeddings,
-    norm and head, and report neither hyper-parameters nor null. Alignment is necessary for
-    transfer, not sufficient.
+    norm and head, and report neither hyper-parameters nor null. Mousi et al. (2024) show latent
+    concepts before and after task tuning beside zero-shot accuracy, without a null. Alignment is
+    necessary for transfer, not sufficient.
 
     References
     ----------
     Wilie et al. 2025, "High-Dimensional Interlingual Representations of Large Language Models";
+    Mousi et al. 2024, "Exploring Alignment in Shared Cross-lingual Spaces";
     Philippy, Guo and Haddadan 2023, "Identifying the Correlation Between Language Distance and
     Cross-Lingual Transfer in a Multilingual Representation Space".
     """
@@ -115,7 +139,8 @@ def tune(
     chosen = list(others[: len(others) // 2] if choose_on is None else choose_on)
     if unknown := sorted(set(chosen) - set(others)):
         raise ValueError(f"got choose_on {', '.join(unknown)}; valid are {', '.join(others)}")
-    kept = _new(texts, concepts)
+    if unknown := sorted(set(arms) - set(ARMS)):
+        raise ValueError(f"got arms {', '.join(unknown)}; valid are {', '.join(ARMS)}")
     config = skeleton(checkpoint.path, trust_remote_code=trust_remote_code).config
     n_layers = int(config.num_hidden_layers)
     layer = n_layers // 2 if probe_layer is None else probe_layer
@@ -123,42 +148,51 @@ def tune(
         raise ValueError(f"got probe_layer {layer}; valid are 0 to {n_layers - 1}")
     if freeze_phi is not None:
         check_freeze(freeze_phi, n_layers)
-    where = {"device": device, "trust_remote_code": trust_remote_code}
-    training = {"steps": steps, "lr": lr, "bos": bos, **where}
-    capturing = {"exclude_ids": exclude_ids, "bos": bos, **where}
+    training: dict[str, Any] = {"steps": steps, "lr": lr, "bos": bos,
+                                "exclude_ids": exclude_ids, "device": device,
+                                "trust_remote_code": trust_remote_code}  # fmt: skip
     lists = freeze_lists(n_layers, freeze_phi, n_random, seed=seeds[0])
-    runs, base = [], None
+    runs, kept, base = [], 0, None
     for seed in seeds:
-        task = Task.of(concepts, source, seed=seed)
-        stage = Stage(checkpoint, concepts, kept, Path(out), task, training, capturing)
-        base = base or stage.states(checkpoint, Path(out) / "base" / "states")
+        stage = Stage.of(checkpoint, concepts, source, texts, out=out, seed=seed, **training)
+        base, kept = base or stage.untuned(), len(stage.texts)
         measure = _Measure(stage, base, Sentences.of(base, most=sentences, seed=seed), layer, seed,
-                           {"k": k, "t": t, "permutations": permutations})  # fmt: skip
-        arms = {"base": measure.base([*range(n_layers), *EVERYTHING])}
-        arms["free"] = measure.arm("free", [])
-        if "frozen_phi" not in lists and chosen and freeze_phi is None and n_layers > 1:
+                           {"k": k, "t": t, "permutations": permutations},
+                           {"dictionary": dictionary, "clusters": clusters})  # fmt: skip
+        found_of = {"base": measure.base([*range(n_layers), *EVERYTHING])}
+        found_of["free"] = measure.arm("free", [])
+        wanted = "frozen_phi" in arms and freeze_phi is None and chosen
+        if "frozen_phi" not in lists and wanted and n_layers > 1:
             size = len(lists["frozen_early"]) - len(NAMES)
-            found = freeze_list(arms["free"]["phi"], n_layers=size, languages=chosen)
+            found = freeze_list(found_of["free"]["phi"], n_layers=size, languages=chosen)
             lists = freeze_lists(n_layers, found, n_random, seed=seeds[0])
-        arms |= {name: measure.arm(name, freeze) for name, freeze in lists.items()}
-        runs.append(_joined(arms).assign(measure.chances()))
+        lists = {name: own for name, own in lists.items() if _is_of(name, arms)}
+        found_of |= {name: measure.arm(name, freeze) for name, freeze in lists.items()}
+        runs.append(_joined(found_of).assign(measure.chances()))
     moving = [name for name, values in runs[0].items() if values.dims]
     result = xr.concat(runs, dim=pd.Index(list(seeds), name="run"), data_vars=moving,
                        coords="minimal", compat="override")  # fmt: skip
+    if result["task_align"].isnull().all():
+        result = result.drop_vars(list(ALIGNED))
     result["value"], result["chance"] = result["zero_shot"], result["zero_shot_chance"]
     result["loss_chance"] = float(np.log(config.vocab_size))
     result.attrs = {
-        "source": source, "steps": steps, "lr": lr, "texts": len(kept), "path": PATH, "k": k,
+        "source": source, "steps": steps, "lr": lr, "texts": kept, "path": PATH, "k": k,
         "t": t, "permutations": permutations, "probe_layer": layer,
-        "dropped": len(texts) - len(kept),
+        "dropped": len(texts) - kept,
         "freeze": json.dumps({"free": [], **lists}), "seeds": json.dumps(list(seeds)),
-        "chosen_on": ", ".join(chosen if freeze_phi is None else ()),
+        "chosen_on": ", ".join(chosen if freeze_phi is None and "frozen_phi" in arms else ()),
     }  # fmt: skip
     return result
 
 
 def tune_road(
-    road: Road, *, source: str | None = None, texts: str | Path | None = None, steps: int = 100
+    road: Road,
+    *,
+    source: str | None = None,
+    texts: str | Path | None = None,
+    steps: int = 100,
+    dictionary: Dictionaries | None = None,
 ) -> xr.Dataset:
     """:func:`tune` on what a trace runs on: its last checkpoint and its sentences.
 
@@ -167,23 +201,48 @@ def tune_road(
     source
         Language to tune on, the set's first by default.
     texts
-        File of texts in it, one a line. A lab run with a generated grammar brings its own.
+        File of texts in it, one a line, or folder of such files ``LANG.txt``. A lab run with a
+        generated grammar brings its own.
+    dictionary
+        As in :func:`tune`.
+    """
+    lang = source or road.concepts.languages[0]
+    return tune(
+        road.series[-1], road.concepts, texts_of(road, lang, texts), source=lang,
+        dictionary=dictionary, clusters=road.config.clusters, seeds=(road.config.seed,),
+        **tuning_of(road, steps),
+    )  # fmt: skip
+
+
+def tuning_of(road: Road, steps: int) -> dict[str, Any]:
+    """How and where the last checkpoint of a trace is tuned."""
+    config = road.config
+    is_lab = (Path(config.source) / "lab.json").is_file()
+    return {
+        "out": Path(config.out) / "tuning", "steps": steps, "lr": LAB_RATE if is_lab else RATE,
+        "exclude_ids": road.exclude_ids, "bos": config.bos, "device": config.device,
+        "trust_remote_code": config.trust_remote_code,
+    }  # fmt: skip
+
+
+def texts_of(road: Road, lang: str, given: str | Path | None) -> list[str]:
+    """Texts of a language: of a file, of ``LANG.txt`` in a folder, or those that a lab says.
+
+    Raises
+    ------
+    ValueError
+        Where there are none.
     """
     from neurotrace.lab.texts import passages
     from neurotrace.lab.tuning_texts import sample_texts
 
-    config, folder = road.config, Path(road.config.source)
-    lang = source or road.concepts.languages[0]
-    is_lab = (folder / "lab.json").is_file()
-    if texts is None and not is_lab:
+    folder = Path(road.config.source)
+    if given is not None:
+        file = Path(given)
+        return passages(file / f"{lang}.txt" if file.is_dir() else file)
+    if not (folder / "lab.json").is_file():
         raise ValueError("got no texts to tune on; expected a file, one text a line")
-    drawn = sample_texts(folder, lang, n=LAB_TEXTS) if texts is None else passages(Path(texts))
-    return tune(
-        road.series[-1], road.concepts, drawn, source=lang, out=Path(config.out) / "tuning",
-        steps=steps, lr=LAB_RATE if is_lab else RATE, exclude_ids=road.exclude_ids,
-        seeds=(config.seed,), bos=config.bos, device=config.device,
-        trust_remote_code=config.trust_remote_code,
-    )  # fmt: skip
+    return sample_texts(folder, lang, n=LAB_TEXTS)
 
 
 @dataclass(frozen=True)
@@ -196,6 +255,7 @@ class _Measure:
     layer: int
     seed: int
     dials: dict[str, Any]
+    words: dict[str, Any]
 
     def base(self, everything: Freeze) -> xr.Dataset:
         """The model as it was; its classifier learns the head alone."""
@@ -212,13 +272,27 @@ class _Measure:
 
     def _scores(self, name: str, freeze: Freeze, store: ActivationStore) -> xr.Dataset:
         found = spaces(self.before, store, self.sentences, seed=self.seed, **self.dials)
+        classifier = self.stage.classifier(freeze, self._at(name), seed=self.seed)
         found["loss"] = losses(store)
-        found["zero_shot"] = self.stage.zero_shot(freeze, self._at(name), seed=self.seed)
+        found["zero_shot"] = self.stage.zero_shot(classifier)
         found["probe"] = self.stage.probed(store, self.layer)
-        return found
+        return found.merge(self._aligned(name, classifier))
+
+    def _aligned(self, name: str, classifier: Checkpoint | None) -> xr.Dataset:
+        """Latent concepts of the untuned model, and of the body of the free classifier."""
+        if classifier is None or name not in ("base", "free"):
+            return nothing_aligned(self.before)
+        base = name == "base"  # all but its head is frozen
+        model = self.stage.checkpoint if base else classifier
+        folder = self.stage.out / "base" if base else self._at(name)
+        store = self.stage.words(model, folder / "words")
+        return aligned(
+            store, self.stage.source, permutations=self.dials["permutations"], seed=self.seed,
+            **self.words,
+        )  # fmt: skip
 
     def _at(self, name: str) -> Path:
-        return self.stage.out / f"seed{self.seed}" / name
+        return self.stage.at(name, seed=self.seed)
 
 
 def _joined(arms: dict[str, xr.Dataset]) -> xr.Dataset:
@@ -234,10 +308,6 @@ def _joined(arms: dict[str, xr.Dataset]) -> xr.Dataset:
     return joined.assign({name: arms["base"][name] for name in scalars})
 
 
-def _new(texts: Sequence[str], concepts: ConceptSet) -> list[str]:
-    """The texts that are no sentences of the set."""
-    known = set(concepts.frame["text"])
-    kept = [text for text in texts if text not in known]
-    if not kept:
-        raise ValueError(f"got {len(texts)} texts, all of them sentences of the set or none at all")
-    return kept
+def _is_of(name: str, arms: Sequence[str]) -> bool:
+    """Is it one of the arms, or a draw of one?"""
+    return name in arms or ("frozen_random" in arms and name.startswith("frozen_random_"))

@@ -16,7 +16,7 @@ from neurotrace.concepts import ConceptSet
 from neurotrace.splits import halves
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.distance_study import random_lists
-from neurotrace.tuning_scores import PATH, probe
+from neurotrace.tuning_scores import PATH, WORDS, probe
 
 NAMES = ("embed",)  # frozen in every arm that freezes blocks, so that these differ in blocks alone
 LOSS_SENTENCES = 64  # a language
@@ -63,22 +63,67 @@ class Task:
 
 @dataclass(frozen=True)
 class Stage:
-    """One model, its sentences, and how it is tuned."""
+    """One model, its sentences, and how it is tuned in one language.
+
+    ``out`` is shared by all languages: each has a folder of its own in it, beside ``base``.
+    """
 
     checkpoint: Checkpoint
     concepts: ConceptSet
+    source: str
     texts: Sequence[str]
     out: Path
     task: Task | None
     training: dict[str, Any]
     capturing: dict[str, Any]
 
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        concepts: ConceptSet,
+        source: str,
+        texts: Sequence[str],
+        *,
+        out: str | Path,
+        seed: int,
+        steps: int,
+        lr: float,
+        bos: str,
+        exclude_ids: Sequence[int],
+        **where: Any,
+    ) -> "Stage":
+        """The texts that are no sentences of the set, and a task of its concepts; ``where`` is
+        the device, and whether a checkpoint's own code may run."""
+        task = Task.of(concepts, source, seed=seed)
+        training = {"steps": steps, "lr": lr, "bos": bos, **where}
+        capturing = {"exclude_ids": exclude_ids, "bos": bos, **where}
+        kept = _new(texts, concepts)
+        return cls(checkpoint, concepts, source, kept, Path(out), task, training, capturing)
+
+    def at(self, arm: str, *, seed: int) -> Path:
+        """Folder of an arm."""
+        return self.out / self.source / f"seed{seed}" / arm
+
+    def untuned(self) -> ActivationStore:
+        """The sentences' states and losses under the model as it is."""
+        return self.states(self.checkpoint, self.out / "base" / "states")
+
     def states(self, checkpoint: Checkpoint, folder: Path) -> ActivationStore:
         """The sentences' states and losses under one model."""
+        return self._captured(checkpoint, folder, PATH, loss_sentences=LOSS_SENTENCES)
+
+    def words(self, checkpoint: Checkpoint, folder: Path) -> ActivationStore:
+        """The states of words under one model, the same words under every one."""
+        return self._captured(checkpoint, folder, WORDS, loss_sentences=0)
+
+    def _captured(
+        self, checkpoint: Checkpoint, folder: Path, path: str, *, loss_sentences: int
+    ) -> ActivationStore:
         from neurotrace import capture
 
         return capture.run(
-            [checkpoint], self.concepts, folder, what=(PATH,), loss_sentences=LOSS_SENTENCES,
+            [checkpoint], self.concepts, folder, what=(path,), loss_sentences=loss_sentences,
             backend="plain", progress=False, **self.capturing,
         )  # fmt: skip
 
@@ -92,21 +137,29 @@ class Stage:
         )  # fmt: skip
         return self.states(series[-1], folder / "states")
 
-    def zero_shot(self, freeze: Freeze, folder: Path, *, seed: int) -> xr.DataArray:
-        """``(lang,)`` accuracy of a classifier that was tuned in the source language."""
+    def classifier(self, freeze: Freeze, folder: Path, *, seed: int) -> Checkpoint | None:
+        """The model tuned on the task in the source language; None without a task."""
         from neurotrace.causal.finetune import finetune
-        from neurotrace.causal.tuning_heads import classify
 
         if self.task is None:
-            return self._nothing()
-        task, options = self.task, {k: v for k, v in self.capturing.items() if k in DEVICE}
+            return None
+        task = self.task
         series = finetune(
             self.checkpoint, task.texts[task.train].tolist(), out=folder / "classifier",
             freeze=freeze, head="classification", labels=task.labels[task.train].tolist(),
             seed=seed, **self.training,
         )  # fmt: skip
+        return series[-1]
+
+    def zero_shot(self, classifier: Checkpoint | None) -> xr.DataArray:
+        """``(lang,)`` accuracy of a classifier that was tuned in the source language."""
+        from neurotrace.causal.tuning_heads import classify
+
+        if self.task is None or classifier is None:
+            return self._nothing()
+        task, options = self.task, {k: v for k, v in self.capturing.items() if k in DEVICE}
         rows = np.concatenate(list(task.test.values()))
-        right = classify(series[-1], task.texts[rows].tolist(), **options) == task.labels[rows]
+        right = classify(classifier, task.texts[rows].tolist(), **options) == task.labels[rows]
         parts = np.split(right, np.cumsum([len(own) for own in task.test.values()])[:-1])
         values = [float(part.mean()) for part in parts]
         return xr.DataArray(values, {"lang": list(task.test)}, dims="lang")
@@ -138,3 +191,12 @@ def freeze_lists(
         others = [each for each in drawn if each not in tested][:n_random]
         blocks |= {f"frozen_random_{n}": each for n, each in enumerate(others, start=1)}
     return {"frozen_embed": [*NAMES], **{name: [*each, *NAMES] for name, each in blocks.items()}}
+
+
+def _new(texts: Sequence[str], concepts: ConceptSet) -> list[str]:
+    """The texts that are no sentences of the set."""
+    known = set(concepts.frame["text"])
+    kept = [text for text in texts if text not in known]
+    if not kept:
+        raise ValueError(f"got {len(texts)} texts, all of them sentences of the set or none at all")
+    return kept

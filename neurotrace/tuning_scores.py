@@ -13,8 +13,11 @@ from neurotrace.geometry.ilo import ilo
 from neurotrace.geometry.neighbours import mexa, mexa_chance, retrieval
 from neurotrace.geometry.similarity import cka
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.latent_concepts import latent_concepts
+from neurotrace.trajectories.word_rows import Dictionaries
 
-PATH = "hook_resid_post/mean"
+PATH, WORDS = "hook_resid_post/mean", "hook_resid_post/words"
+ALIGNED = {"task_align": "value", "task_align_chance": "chance"}
 MIXED = {"ilo": "ilo", "ilo_chance": "chance", "ilo_corrected": "corrected"}
 CENTERED = {"centered": "ilo", "centered_chance": "chance", "centered_corrected": "corrected"}
 
@@ -165,3 +168,46 @@ def probe(
     model.fit(X[train], labels[train])
     values = [float((model.predict(X[rows]) == labels[rows]).mean()) for rows in test.values()]
     return xr.DataArray(values, {"lang": list(test)}, dims="lang")
+
+
+def nothing_aligned(store: ActivationStore) -> xr.Dataset:
+    """:func:`aligned` where there is nothing to align: NaN."""
+    names = {"layer": list(store.layers), "lang": list(store.languages)}
+    empty = xr.DataArray(np.nan, names, dims=list(names))
+    return xr.Dataset({name: empty.copy() for name in ALIGNED})
+
+
+def aligned(
+    store: ActivationStore,
+    source: str,
+    *,
+    dictionary: Dictionaries | None = None,
+    clusters: int | None = None,
+    permutations: int = 20,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Which share of the source language's latent concepts has a twin in each other language?
+
+    *Eats* token, feature → *leaves* layer, lang.
+
+    Parameters
+    ----------
+    store
+        With the states of words; only its last step is read.
+    dictionary, clusters, permutations
+        As in :func:`neurotrace.trajectories.latent_concepts.latent_concepts`.
+
+    Returns
+    -------
+    ``task_align`` (layer, lang): C-ALIGN from the source to each language (Mousi et al., 2024),
+    and ``task_align_chance``, the same under permuted words; NaN for the source itself.
+    """
+    step, result = store.steps[-1:], nothing_aligned(store)
+    for lang in (other for other in store.languages if other != source):
+        pair = latent_concepts(
+            store, path=WORDS, languages=[source, lang], steps=step, dictionary=dictionary,
+            clusters=clusters, permutations=permutations, seed=seed,
+        ).sel(lang_a=source, lang_b=lang).isel(step=0)  # fmt: skip
+        for name, own in ALIGNED.items():
+            result[name].loc[{"lang": lang}] = pair[own].values
+    return result

@@ -219,7 +219,13 @@ def _refuse(tokenized: Tokenized, frame: pd.DataFrame, max_length: int | None) -
                 "that is neither special nor excluded"
             )
         if max_length is not None and length > max_length:
-            raise ValueError(f"{name}: got {length} tokens; the model has {max_length} positions")
+            long = frame[tokenized.lengths > max_length]
+            langs = ", ".join(pd.unique(long["lang"]))
+            raise ValueError(
+                f"{name}: got {length} tokens; the model has {max_length} positions "
+                f"({len(long)} sentences of {langs} are too long; leave out their "
+                f"{long['group'].nunique()} groups, or these languages)"
+            )
 
 
 def _kinds(

@@ -133,7 +133,7 @@ def show(found: pd.DataFrame) -> None:
     for table in (_checks(found, wide=console.width >= WIDE), _languages(found, console.width)):
         console.print()
         console.print(table)
-    for line in LEGEND if console.width >= WIDE else LEGEND_NARROW:
+    for line in _legend(found, console.width):
         console.print(line, style="dim", soft_wrap=True)
     console.print()
     for line, style in _told(found):
@@ -196,6 +196,12 @@ def _cell(own: pd.DataFrame, name: str, lang: str, column: str, form: str) -> st
         return ""
     value = own[column].astype(float).to_dict()[name, lang]
     return "" if isnan(value) else form.format(value)
+
+
+def _legend(found: pd.DataFrame, width: int) -> Sequence[str]:
+    """What the columns mean; of a set without concepts, the first line alone."""
+    lines = LEGEND if width >= WIDE else LEGEND_NARROW
+    return lines if found["check"].isin(["length probe"]).any() else lines[:1]
 
 
 def _told(found: pd.DataFrame) -> Iterator[tuple[str, str]]:

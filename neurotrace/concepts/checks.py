@@ -43,11 +43,13 @@ def check(
     -------
     One row a check and subject: ``check``; ``subject``, a language, or empty for the whole set;
     ``figure`` and ``bound``; ``verdict``: ok, note, not checked or error; ``detail``, the first
-    rows at fault. Rows of the names in `FIGURES` keep no bound: counts, mean lengths, and AP
+    rows at fault. Of a set without concepts, checks that need some are left out, and ``concepts``
+    is not checked. Rows of the names in `FIGURES` keep no bound: counts, mean lengths, and AP
     whose ``bound`` is its chance level. They are notes.
     """
     subject = Subject(concepts, lexicon, identify, seed)
-    rows = [row for run in RUN for row in run(subject)]
+    runs = RUN if concepts.concepts else [run for run in RUN if run not in OF_CONCEPTS]
+    rows = [row for run in runs for row in run(subject)]
     return pd.DataFrame(rows, columns=Row._fields)
 
 
@@ -81,6 +83,16 @@ def check_file(
     read = pd.DataFrame([Row("file", "", 0, 0, "ok", told)], columns=Row._fields)
     found = check(concepts, lexicon=words, identify=identify, seed=seed)
     return pd.concat([read, found], ignore_index=True)
+
+
+def _concepts(subject: Subject) -> Iterator[Row]:
+    """Does the set name concepts? Without, what asks for them is left out."""
+    n = len(subject.concepts.concepts)
+    if n:
+        yield Row("concepts", "", n, 1, "ok")
+        return
+    detail = "the set names none, so that lexicon, length and n-gram checks are left out"
+    yield Row("concepts", "", 0, 1, "not checked", detail)
 
 
 def _length_probe(subject: Subject) -> Iterator[Row]:
@@ -131,6 +143,7 @@ def _ngram_probe(subject: Subject) -> Iterator[Row]:
 
 RUN: tuple[Callable[[Subject], Iterator[Row]], ...] = (
     form_checks.header,
+    _concepts,
     form_checks.codes,
     form_checks.groups,
     form_checks.unicode,
@@ -144,10 +157,12 @@ RUN: tuple[Callable[[Subject], Iterator[Row]], ...] = (
     _length_probe,
     _ngram_probe,
 )
+OF_CONCEPTS = (word_checks.lexical, _length_probe, _ngram_probe)
 # What the figure of each check is, and whether it must not exceed or not fall below its bound.
 CHECKS: Mapping[str, tuple[str, str]] = {
     "file": ("the file can be read as a set", "<="),
     "header": ("fields the header lacks", "<="),
+    "concepts": ("concepts that the set names", ">="),
     "codes": ("language codes that are not known", "<="),
     "groups": ("groups missing in a language", "<="),
     "unicode": ("texts not NFC or with broken characters", "<="),

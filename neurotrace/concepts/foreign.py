@@ -109,6 +109,13 @@ class ForeignFormats:
 
         Parameters
         ----------
+        folder
+            Holds one file a language, or one folder that does. A file is named by its language,
+            in FLORES style or any ISO code, and ends in ``.dev``, ``.devtest``, ``.test``,
+            ``.train`` (all files in the same of these) or ``.txt``: ``eng_Latn.dev``, ``de.txt``.
+            UTF-8, one sentence a line, none of them empty; line n of every file says the same.
+            Other files, those whose names begin with a dot, and README, LICENSE, CHANGELOG and
+            NOTICE are passed over. The folder's name becomes the set's.
         concepts
             From concepts to line numbers (counted from 1) or to words of the pivot language, or
             the path of a TSV with columns ``concept`` and ``line``. None for a set without
@@ -118,6 +125,8 @@ class ForeignFormats:
 
         Raises
         ------
+        FileNotFoundError
+            When there is no such folder.
         ValueError
             With file and line.
         """

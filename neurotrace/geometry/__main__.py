@@ -113,7 +113,14 @@ def _read(folder: Path, *, trust_remote_code: bool) -> _Model:
     from neurotrace.checkpoints import find
     from neurotrace.geometry.scripts import decode_bytes, scripts_of
 
-    last = find(folder)[-1]
+    try:
+        last = find(folder)[-1]
+    except FileNotFoundError:
+        lacks = "without a checkpoint" if folder.is_dir() else "which is no folder"
+        raise FileNotFoundError(
+            f"got {str(folder)!r}, {lacks}; expected weights in it, or in folders below it named "
+            "like step512, checkpoint-512 or global_step512"
+        ) from None
     texts = token_texts(last, trust_remote_code=trust_remote_code)
     W = embedding_matrix(last, trust_remote_code=trust_remote_code)
     ids = np.flatnonzero(W.any(1) & np.array([bool(text) for text in texts]))

@@ -9,7 +9,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neurotrace.geometry.cluster_loops import matched_words
-from neurotrace.geometry.cluster_overlap import ROUNDING, band, refuse_percent
+from neurotrace.geometry.cluster_overlap import (
+    ROUNDING,
+    band,
+    permuted_within,
+    refuse_percent,
+    strata_of,
+)
+from neurotrace.geometry.nearest import check_count
 
 STREAM = 65
 
@@ -79,7 +86,7 @@ def c_align(
         ``(words, labels)`` of either language's occurrences, clustered apart. A word may stand in
         several clusters.
     dictionary
-        Translations of source words, best first.
+        Source word → list of its translations, best first.
     theta
         A fraction below one, strictly exceeded; .7 to .9 were explored.
     top_n
@@ -96,8 +103,9 @@ def c_align(
         Count only words that can take part: source words with a translation among the target's,
         and those translations. Clusters without any such word drop out.
     permutations
-        Draws of the null: which target word stands where is permuted, so that the clusters keep
-        their numbers of types, and words that stand in several clusters still do.
+        Draws of the null: which target word stands where is permuted among words that stand in
+        about as many clusters. Clusters keep their numbers of types; and a frequent word, which
+        many clusters hold in both languages, is replaced by one as frequent.
 
     Returns
     -------
@@ -107,8 +115,9 @@ def c_align(
     Raises
     ------
     ValueError
-        For a theta that is no fraction (80 is none), other dials out of range, or lengths that
-        differ.
+        For a theta that is no fraction (80 is none), other dials out of range, a side that is no
+        pair of words and labels, lengths that differ, missing words or labels, an empty
+        dictionary, or translations that are one string and no list.
 
     References
     ----------
@@ -127,6 +136,7 @@ def c_align(
     _refuse_counts(theta, top_n, min_types, permutations)
     _refuse_ratio(size_ratio, symmetric)
     S, T = _occupancy("source", source), _occupancy("target", target)
+    _refuse_no_dictionary(dictionary)
     links, missing = _links(S.words, T.words, dictionary, top_n)
     if covered:
         kept = covered_rows(source[0], target[0], dictionary, top_n=top_n)
@@ -147,8 +157,9 @@ def c_align(
     ceiling = (reachable > need[:, 0]) & (S.sizes > min_types)
     rng = np.random.default_rng([seed, STREAM])
     null = np.empty(permutations)
+    spread = strata_of(np.bincount(T.members, minlength=len(T.words)))
     for draw in range(permutations):
-        drawn = count(rng.permutation(len(T.words)), len(T.clusters)) > need
+        drawn = count(permuted_within(spread, rng), len(T.clusters)) > need
         null[draw] = (drawn & allowed).any(1).mean()
     pairs = _pairs(S, T, matched, aligned)
     return ClusterAlignment(
@@ -171,7 +182,7 @@ def covered_rows(
     """
     there = set(target)
     reached = {
-        word: there.intersection(list(dictionary.get(word, ()))[:top_n]) for word in set(source)
+        word: there.intersection(_translations(dictionary, word, top_n)) for word in set(source)
     }
     met = set().union(*reached.values())
     of_source = np.array([bool(reached[word]) for word in source], dtype=bool)
@@ -189,11 +200,23 @@ class _Occupancy(NamedTuple):
 
 
 def _occupancy(name: str, given: Clustered) -> _Occupancy:
+    paired = isinstance(given, tuple | list | np.ndarray) and len(given) == 2
+    if not paired or isinstance(given[0], str) or isinstance(given[1], str):
+        raise ValueError(
+            f"got {name} as {type(given).__name__} of {len(given)}; expected the pair "
+            "(words, labels), one label a word"
+        )
     words, labels = np.asarray(given[0], dtype=object), np.asarray(given[1])
     if words.ndim != 1 or words.shape != labels.shape or not len(words):
         raise ValueError(
             f"got {name} words of shape {words.shape} and labels of shape {labels.shape}; expected "
             "one label a word, and some"
+        )
+    missing = np.flatnonzero(pd.isna(words) | pd.isna(labels))
+    if len(missing):
+        raise ValueError(
+            f"got {name} words and labels with {len(missing)} missing, first in row {missing[0]}; "
+            "expected both in every row"
         )
     word, types = pd.factorize(words, sort=False)
     clusters, cluster = np.unique(labels, return_inverse=True)
@@ -210,7 +233,7 @@ def _links(
 ) -> tuple[NDArray[np.intp], Missing]:
     """``(source word, n)`` positions of translations among the target words; −1 where there is
     none."""
-    best = [dictionary.get(word, ())[:top_n] for word in source]
+    best = [_translations(dictionary, word, top_n) for word in source]
     sizes = np.array([len(found) for found in best])
     flat = [word for found in best for word in found]
     place = {word: at for at, word in enumerate(target)}
@@ -220,6 +243,15 @@ def _links(
     offered = set(flat)
     absent = len(offered - place.keys())
     return links, Missing(int((sizes == 0).sum()), len(source), absent, len(offered))
+
+
+def _translations(dictionary: Mapping[str, Sequence[str]], word: str, top_n: int) -> Sequence[str]:
+    found = dictionary.get(word, ())
+    if isinstance(found, str) or not hasattr(found, "__getitem__"):
+        raise ValueError(
+            f"got {found!r:.40} as translations of {word!r:.40}; expected a list of words"
+        )
+    return list(found[:top_n])
 
 
 def _allowed(
@@ -269,11 +301,16 @@ def _pairs(
 
 def _refuse_counts(theta: float, top_n: int, min_types: int, permutations: int) -> None:
     refuse_percent("theta", theta, 1)
-    if top_n < 1 or min_types < 0 or permutations < 0:
-        raise ValueError(
-            f"got top_n={top_n}, min_types={min_types}, permutations={permutations}; expected "
-            "top_n of at least 1, and none of the others negative"
-        )
+    check_count("top_n", top_n, least=1)
+    check_count("min_types", min_types)
+    check_count("permutations", permutations)
+
+
+def _refuse_no_dictionary(dictionary: Mapping[str, Sequence[str]]) -> None:
+    if not isinstance(dictionary, Mapping) or not dictionary:
+        what = "an empty dictionary" if isinstance(dictionary, Mapping) else "no dictionary"
+        raise ValueError(f"got {what}; expected source word → list of its translations")
+    _translations(dictionary, next(iter(dictionary)), 1)
 
 
 def _refuse_ratio(size_ratio: float | None, symmetric: bool) -> None:

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.geometry.nearest import check_count
+
 STREAM = 66
 ROUNDING = 1e-9  # a share that equals the threshold in exact arithmetic must not exceed it
+ALIKE = 10  # words, at least, that a word's place is drawn from
 
 
 class ClusterOverlap(NamedTuple):
@@ -39,6 +42,7 @@ def c_overlap(
     permutations: int = 0,
     seed: int = 0,
     words: Sequence[str] | NDArray | None = None,
+    together: Sequence[str] | NDArray | None = None,
 ) -> ClusterOverlap:
     """Share of clusters to which at least two languages each give more than ``theta``.
 
@@ -62,6 +66,11 @@ def c_overlap(
     words
         ``(point,)`` where given, word types count instead of occurrences: a word of a language
         counts once in a cluster, in the score and in the null.
+    together
+        ``(point,)`` the word of each point, where points are occurrences of words. The null then
+        permutes languages over word types, among those about as frequent, and all occurrences of
+        a type go along: they lie close to each other whatever languages do, and a null that
+        scatters them calls every space divided.
 
     Returns
     -------
@@ -87,9 +96,13 @@ def c_overlap(
     1.0
     """
     label, langs = np.asarray(labels), np.asarray(languages)
-    _refuse_unfit(label, langs, theta, permutations, words)
+    _refuse_unfit(label, langs, theta, permutations)
+    for given in (words, together):
+        if given is not None and len(given) != len(label):
+            raise ValueError(f"got {len(given)} words for {len(label)} points; expected one each")
+    unit = np.arange(len(label)) if together is None else _units(langs, np.asarray(together))
     if words is not None:
-        label, langs = _types(label, langs, np.asarray(words))
+        label, langs, unit = _types(label, langs, np.asarray(words), unit)
     names, cluster, sizes = np.unique(label, return_inverse=True, return_counts=True)
     codes, of = np.unique(langs, return_inverse=True)
     shares = _counts(cluster, of, (len(names), len(codes))) / sizes[:, None]
@@ -98,8 +111,13 @@ def c_overlap(
     table = table.join(pd.DataFrame(shares, columns=[str(code) for code in codes]))
     null = np.empty(permutations)
     rng = np.random.default_rng([seed, STREAM])
+    _, first, unit, often = np.unique(
+        unit, return_index=True, return_inverse=True, return_counts=True
+    )
+    alike = strata_of(often)
     for draw in range(permutations):
-        drawn = _counts(cluster, rng.permutation(of), shares.shape) / sizes[:, None]
+        moved = of[first][permuted_within(alike, rng)][unit]
+        drawn = _counts(cluster, moved, shares.shape) / sizes[:, None]
         null[draw] = _mixed(drawn, theta).mean()
     return ClusterOverlap(float(mixed.mean()), table, *band(null))
 
@@ -110,6 +128,24 @@ def band(null: NDArray[np.float64]) -> tuple[float, float, float]:
         return float("nan"), float("nan"), float("nan")
     low, high = np.quantile(null, (0.025, 0.975))
     return float(null.mean()), float(low), float(high)
+
+
+def strata_of(counts: NDArray[np.intp], *, fewest: int = ALIKE) -> NDArray[np.intp]:
+    """Words of equal counts, or of neighbouring ones where these are few, as one stratum each."""
+    values, inverse, sizes = np.unique(counts, return_inverse=True, return_counts=True)
+    stratum, held = np.zeros(len(values), dtype=np.intp), 0
+    for at in range(len(values)):
+        enough = held >= fewest and sizes[at:].sum() >= fewest
+        stratum[at] = stratum[at - 1] + 1 if enough else stratum[max(at - 1, 0)]
+        held = sizes[at] + (0 if enough else held)
+    return stratum[inverse]
+
+
+def permuted_within(strata: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """A random order that keeps each place in its stratum."""
+    order = np.empty(len(strata), dtype=np.intp)
+    order[np.argsort(strata, kind="stable")] = np.lexsort((rng.random(len(strata)), strata))
+    return order
 
 
 def refuse_percent(name: str, theta: float, below: float) -> None:
@@ -126,26 +162,32 @@ def _refuse_unfit(
     langs: NDArray,
     theta: float,
     permutations: int,
-    words: Sequence[str] | NDArray | None,
 ) -> None:
     refuse_percent("theta", theta, 0.5)
-    if permutations < 0:
-        raise ValueError(f"got permutations={permutations}; expected none or more")
+    check_count("permutations", permutations)
     if label.ndim != 1 or label.shape != langs.shape or not len(label):
         raise ValueError(
             f"got labels of shape {label.shape} and languages of shape {langs.shape}; expected one "
             "each a point"
         )
-    if words is not None and len(words) != len(label):
-        raise ValueError(f"got {len(words)} words for {len(label)} points; expected one each")
     if len(np.unique(langs)) < 2:
         raise ValueError(f"got one language, {langs[0]}; expected at least two")
 
 
-def _types(label: NDArray, langs: NDArray, words: NDArray) -> tuple[NDArray, NDArray]:
+def _units(langs: NDArray, words: NDArray) -> NDArray[np.intp]:
+    """``(point,)`` the word type of each, one of two languages being two."""
+    of: NDArray[np.intp] = np.unique(langs, return_inverse=True)[1].astype(np.intp)
+    types: NDArray[np.intp] = pd.factorize(np.asarray(words, dtype=object))[0].astype(np.intp)
+    return of * (types.max() + 1) + types
+
+
+def _types(
+    label: NDArray, langs: NDArray, words: NDArray, unit: NDArray[np.intp]
+) -> tuple[NDArray, NDArray, NDArray[np.intp]]:
     """Each word of a language once a cluster."""
-    rows = pd.DataFrame({"label": label, "lang": langs, "word": words}).drop_duplicates()
-    return rows["label"].to_numpy(), rows["lang"].to_numpy()
+    rows = pd.DataFrame({"label": label, "lang": langs, "word": words})
+    kept = ~rows.duplicated().to_numpy()
+    return label[kept], langs[kept], unit[kept]
 
 
 def _counts(cluster: NDArray, of: NDArray, shape: tuple[int, ...]) -> NDArray[np.intp]:

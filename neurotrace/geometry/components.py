@@ -10,11 +10,12 @@ from neurotrace.geometry.ilo import (
     Codes,
     bridging_points,
     check_dials,
+    check_points,
     first_columns,
     language_codes,
     without_means,
 )
-from neurotrace.geometry.nearest import Nearest, nearest
+from neurotrace.geometry.nearest import Nearest, check_count, nearest
 
 STREAM = 33
 
@@ -89,8 +90,10 @@ def interlingual_components(
     Wilie et al. 2025 speak of an interlingual core and fragments and give a score of mixing only;
     this division, which knows what is a translation of what, and its null are ours.
     """
-    _, codes = language_codes(languages)
+    names, codes = language_codes(languages)
+    check_points(points, codes)
     of_group = _group_codes(groups, codes)
+    check_dials(k, t, len(names))
     centred = without_means(points, codes)
     if neighbours is None:
         neighbours = nearest(centred if center else points, k=k, metric=metric, seed=seed)
@@ -155,8 +158,7 @@ def _core(
 
 def _orders(groups: NDArray, codes: Codes, permutations: int, seed: int) -> list[NDArray]:
     """The groups, dealt out anew among the points of each language, so many times."""
-    if permutations < 1:
-        raise ValueError(f"got permutations={permutations}; expected at least 1")
+    check_count("permutations", permutations, least=1)
     rng = np.random.default_rng([seed, STREAM])
     rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     orders = []

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neurotrace.geometry.language_table import distinct, languages_known
+from neurotrace.geometry.language_table import distinct, languages_known, meant
 
 COLUMNS = ("lang_a", "lang_b", "kind", "value")
 FLORES = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
@@ -94,12 +94,12 @@ def _shared(a: Sequence[str], b: Sequence[str]) -> float:
 def scripts_apart(languages: Iterable[str]) -> pd.DataFrame:
     """0 where two languages are written in one script, 1 where they are not: a covariate.
 
-    Read from the FLORES codes.
+    Read from the FLORES codes; a code without a script is refused.
 
     >>> scripts_apart(["rus_Cyrl", "bul_Cyrl", "eng_Latn"]).iloc[0].tolist()
     [0.0, 0.0, 1.0]
     """
-    asked = distinct(languages)
+    asked = [_language(lang, "scripts") for lang in distinct(languages)]
     script = np.array([lang.rpartition("_")[2] for lang in asked])
     return _framed((script[:, None] != script).astype(float), asked)
 
@@ -215,7 +215,10 @@ def _lines(file: Path) -> list[tuple[int, dict[str, str]]]:
 def _language(cell: str, here: str) -> str:
     lang = cell.strip()
     if not FLORES.fullmatch(lang):
-        raise ValueError(f"{here}: got unknown language {lang!r:.40}; expected one like deu_Latn")
+        hint = f"; {meant(lang)}" if meant(lang) else ""
+        raise ValueError(
+            f"{here}: got unknown language {lang!r:.40}; expected one like deu_Latn{hint}"
+        )
     return lang
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from neurotrace.geometry.nearest import nearest
+from neurotrace.geometry.nearest import nearest, refuse_not_finite
 from neurotrace.geometry.scripts import decode_bytes
 
 BLOCK = 16_000_000  # products held at a time, 64 MB
@@ -213,8 +213,7 @@ def token_rows(W_E: ArrayLike) -> Floats:
         raise ValueError(f"got W_E of shape {rows.shape}; expected numbers (token, feature)")
     if rows.dtype not in (np.float32, np.float64):
         rows = rows.astype(np.float32 if rows.dtype.kind == "f" else np.float64)
-    if not np.isfinite(rows).all():
-        raise ValueError("got values in W_E that are not finite; expected finite rows")
+    refuse_not_finite("W_E", rows)
     return rows
 
 

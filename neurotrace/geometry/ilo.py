@@ -8,11 +8,12 @@ import pandas as pd
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from neurotrace.geometry.nearest import Nearest, nearest
+from neurotrace.geometry.nearest import Nearest, check_count, checked_points, nearest
 
 STREAM = 32
 BAND = (2.5, 97.5)  # percentiles of the permuted labels
 ALL = "all"
+RECENTRED = 2  # searches more, where means are taken off
 
 Codes = NDArray[np.int64]
 Array = NDArray
@@ -55,7 +56,10 @@ def ilo(
     permutations
         Times the labels are permuted over the points, neighbours kept, for the chance level.
     center
-        Take off each language's mean first.
+        Take off each language's mean first. The points of a language then stand a little apart
+        from each other even in noise, the more so the fewer they are and the more features they
+        have. The chance level has this too: it is shifted by what labels dealt out by lot score,
+        their means taken off in turn and neighbours searched again.
     neighbours
         A search made before over the same points, with at least k columns; ``points`` is then not
         looked at, ``center`` is refused.
@@ -71,8 +75,9 @@ def ilo(
     Raises
     ------
     ValueError
-        For one language, t above k or above the other languages, labels of another length, and
-        as :func:`~neurotrace.geometry.nearest.nearest`.
+        For one language, labels of another length or missing ones, t above k or above the other
+        languages, k, t or permutations that are no whole numbers or negative, and as
+        :func:`~neurotrace.geometry.nearest.nearest`.
 
     References
     ----------
@@ -89,9 +94,12 @@ def ilo(
     {'a': 0.5, 'b': 1.0}
     """
     names, codes = language_codes(languages)
-    check_dials(k, t, len(names))
     if neighbours is None:
-        X = without_means(points, codes) if center else points
+        check_points(points, codes)
+    check_dials(k, t, len(names))
+    check_count("permutations", permutations)
+    X = without_means(points, codes) if center else np.asarray(points)
+    if neighbours is None:
         neighbours = nearest(X, k=k, metric=metric, seed=seed)
     elif center:
         raise ValueError("got center=True and neighbours; expected neighbours of centred points")
@@ -100,10 +108,17 @@ def ilo(
     rng = np.random.default_rng([seed, STREAM])
     drawn = [_scores(near, rng.permutation(codes), len(names), t)[2] for _ in range(permutations)]
     null = np.array(drawn) if drawn else np.full((1, len(names)), np.nan)
+    if center and permutations:
+        again = [rng.permutation(codes) for _ in range(min(permutations, RECENTRED))]
+        dealt = [
+            _scores(_near_again(X, lot, k, metric, seed), lot, len(names), t)[2] for lot in again
+        ]
+        null += np.mean(dealt, 0) - null.mean(0)
     table = pd.DataFrame(found.T, index=names, columns=["bridge", "reach", "ilo"])
     table["chance"] = null.mean(0)
     table["corrected"] = table["ilo"] - table["chance"]
-    table["chance_low"], table["chance_high"] = np.percentile(null, BAND, axis=0)
+    band = np.percentile(null, BAND, axis=0)
+    table["chance_low"], table["chance_high"] = band.clip(0, 1)
     table.attrs["spread_chance"] = float((null - null.mean(0)).std(1, ddof=1).mean())
     return table
 
@@ -194,8 +209,14 @@ def _share_of_draws(sizes: Sequence[int], own: int, k: int, t: int) -> float:
 def language_codes(languages: ArrayLike) -> tuple[pd.Index, Codes]:
     """Names in order of appearance, and each point's place among them; at least two."""
     labels = np.asarray(languages)
-    if labels.ndim != 1 or pd.isna(labels).any():
+    if labels.ndim != 1:
         raise ValueError(f"got languages of shape {labels.shape}; expected one label a point")
+    nameless = np.flatnonzero(pd.isna(labels))
+    if len(nameless):
+        raise ValueError(
+            f"got languages with {labels[nameless[0]]} for {len(nameless)} of {len(labels)} "
+            f"points, first in row {nameless[0]}; expected one label a point"
+        )
     codes, names = pd.factorize(labels)
     if len(names) < 2:
         raise ValueError(f"got points of {len(names)} language; expected at least two")
@@ -203,12 +224,23 @@ def language_codes(languages: ArrayLike) -> tuple[pd.Index, Codes]:
 
 
 def check_dials(k: int, t: int, n_languages: int) -> None:
+    """Whether t other languages can be among k neighbours at all."""
+    check_count("k", k, least=1)
+    check_count("t", t, least=1)
     most = min(k, n_languages - 1)
-    if not 1 <= t <= most:
+    if t > most:
+        few = f"k={k}" if k < n_languages - 1 else f"{n_languages} languages"
         raise ValueError(
             f"got t={t} other languages among k={k} neighbours of {n_languages} languages; "
-            f"expected 1 to {most}"
+            f"expected 1 to {most}: with {few} pass t={most}{' or less' if most > 1 else ''}"
         )
+
+
+def check_points(points: ArrayLike, codes: Codes) -> None:
+    """Whether these are finite points, one for each label."""
+    X = checked_points(points)
+    if len(X) != len(codes):
+        raise ValueError(f"got {len(X)} points and {len(codes)} languages; expected one a point")
 
 
 def without_means(points: ArrayLike, codes: Codes) -> NDArray[np.float64]:
@@ -233,6 +265,11 @@ def bridging_points(near: NDArray[np.intp], codes: Codes, t: int) -> NDArray[np.
     """(point,) whether at least t other languages are among the neighbours."""
     n = codes.max() + 1
     return _foreign_languages(near, codes, np.zeros((n, n), dtype=np.bool_)) >= t
+
+
+def _near_again(X: NDArray, codes: Codes, k: int, metric: str, seed: int) -> NDArray[np.intp]:
+    """Neighbours of points from which the means of these labels are taken off."""
+    return nearest(without_means(X, codes), k=k, metric=metric, seed=seed).indices
 
 
 def _scores(near: NDArray[np.intp], codes: Codes, n: int, t: int) -> NDArray[np.float64]:

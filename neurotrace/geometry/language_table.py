@@ -1,6 +1,7 @@
 """Where languages are spoken and what they descend from: the table beside this file."""
 
 import csv
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
@@ -59,18 +60,38 @@ def languages_known(languages: Iterable[str]) -> list[Language]:
     Raises
     ------
     ValueError
-        Naming the languages that the table does not know, for a language that is given twice,
-        and for fewer than two.
+        Naming the languages that the table does not know, and the codes that may be meant; for a
+        language that is given twice, and for fewer than two.
     """
     asked = distinct(languages)
     table = language_table()
     unknown = [lang for lang in asked if lang not in table]
     if unknown:
+        known = "".join(f"; {hint}" for hint in map(meant, unknown) if hint)
         raise ValueError(
             f"got languages without known place or family: {', '.join(unknown)}; expected FLORES "
-            f"codes among the {len(table)} of {FILE}, or a table of your own distances"
+            f"codes among the {len(table)} of {FILE}, or a table of your own distances{known}"
         )
     return [table[lang] for lang in asked]
+
+
+def meant(given: str) -> str:
+    """Which codes of the table may be meant by an ISO code, or by an English name; or nothing.
+
+    The first two letters of an ISO 639-3 code are not always its ISO 639-1 code (``es`` is
+    Spanish, ``est`` Estonian), so that the names stand beside.
+
+    >>> meant("deu"), meant("de"), meant("qaa")
+    ('deu: valid is deu_Latn (German)', 'de: valid is deu_Latn (German)', '')
+    """
+    iso = re.split("[-_]", given.strip().lower())[0]
+    head = f"{iso}_" if len(iso) == 3 else iso
+    rows = language_table().values()
+    near = [row for row in rows if len(iso) > 1 and row.code.startswith(head)]
+    near = near or [row for row in rows if row.name.lower() == given.strip().lower()]
+    if not near:
+        return ""
+    return f"{given}: valid is " + " or ".join(f"{row.code} ({row.name})" for row in near)
 
 
 def distinct(languages: Iterable[str]) -> list[str]:

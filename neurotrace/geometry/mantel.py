@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.geometry.nearest import check_count
+
 MOST_ORDERS = 5040  # orders of seven nodes: up to here all of them are tried
 ALPHA = 0.05
 
@@ -43,8 +45,9 @@ def mantel(
     Parameters
     ----------
     a, b
-        ``(node, node)``, symmetric; the diagonal is not looked at. Nodes without any finite pair
-        in ``a`` or ``b`` are left out.
+        ``(node, node)``, symmetric; the diagonal is not looked at. A pair may be NaN, both ways
+        then: nodes without any finite pair in ``a`` or ``b`` are left out, and where a NaN is left
+        between nodes that stay, nothing is said: all but ``nodes`` is NaN.
     directed
         Pairs have a direction, such as from source to target, in one of the tables at least: all
         off the diagonal count, and neither table need be symmetric. A node that is never a source,
@@ -63,7 +66,8 @@ def mantel(
     Raises
     ------
     ValueError
-        When the tables are not square, symmetric and of one shape.
+        When the tables are not square, symmetric and of one shape, naming the first pair that
+        differs, or is NaN one way only.
 
     References
     ----------
@@ -79,6 +83,7 @@ def mantel(
     >>> round(found.r, 3), found.nodes
     (1.0, 5)
     """
+    check_count("permutations", permutations)
     one, other = (_table(given, directed=directed) for given in (a, b))
     if one.shape != other.shape:
         raise ValueError(f"got tables of shapes {one.shape} and {other.shape}; expected one shape")
@@ -118,9 +123,14 @@ def _table(given: ArrayLike, *, directed: bool) -> NDArray[np.float64]:
         raise ValueError(f"got a table of shape {table.shape}; expected (node, node)")
     if directed:
         return table
-    off = ~np.eye(len(table), dtype=bool)
-    if not np.allclose(table[off], table.T[off], equal_nan=True):
-        raise ValueError("got a table that is not symmetric; expected pairs without direction")
+    differ = ~np.isclose(table, table.T, equal_nan=True)
+    if differ.any():
+        i, j = np.argwhere(differ)[0].tolist()
+        names = list(getattr(given, "index", range(len(table))))
+        raise ValueError(
+            f"got a table that is not symmetric, {table[i, j]:g} from {names[i]} to {names[j]} and "
+            f"{table[j, i]:g} back; expected one value a pair, or directed=True"
+        )
     return table
 
 

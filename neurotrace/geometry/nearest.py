@@ -1,5 +1,6 @@
 """Which points lie nearest to each point? Exact, in blocks, and no point is its own neighbour."""
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -52,8 +53,8 @@ def nearest(
     Raises
     ------
     ValueError
-        Values that are not finite, k outside 1 … points − 1, an unknown metric, or a row of zeros
-        under the cosine, which has no direction.
+        Values that are not finite, k outside 1 … points − 1 or no whole number, an unknown metric,
+        or a row of zeros under the cosine, which has no direction.
 
     Examples
     --------
@@ -63,7 +64,8 @@ def nearest(
     """
     if metric not in METRICS:
         raise ValueError(f"got metric {metric!r}; valid are {', '.join(METRICS)}")
-    X = _checked(points)
+    check_count("k", k, least=1)
+    X = checked_points(points)
     if not 1 <= k < len(X):
         raise ValueError(f"got k={k} for {len(X)} points; expected 1 to {len(X) - 1}")
     order = np.random.default_rng([seed, STREAM]).permutation(len(X))
@@ -190,7 +192,34 @@ def _columns(P: Points, k: int) -> NDArray[np.intp]:
     return np.flatnonzero(kept)
 
 
-def _checked(points: ArrayLike) -> NDArray:
+def check_count(name: str, value: int, *, least: int = 0) -> None:
+    """Refuse what is no whole number, or too small a one."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        kind = "" if whole else "a whole number, "
+        raise ValueError(f"got {name}={value!r}; expected {kind}{least} or more")
+
+
+def refuse_not_finite(name: str, M: NDArray, *, numbers: NDArray[np.intp] | None = None) -> None:
+    """Name the first row that holds NaN or infinity.
+
+    Parameters
+    ----------
+    numbers
+        What the caller's user calls each row, where some were left out before.
+    """
+    with np.errstate(all="ignore"):  # a sum is cheap, and an overflow in it is no answer
+        if np.isfinite(M.sum(dtype=np.float64)):
+            return
+    wrong = np.flatnonzero(~np.isfinite(M).all(1))
+    if len(wrong):
+        first = wrong[0] if numbers is None else numbers[wrong[0]]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise ValueError(f"got {name} with row {first}{more} not finite; expected finite numbers")
+
+
+def checked_points(points: ArrayLike) -> NDArray:
+    """``(point, feature)`` finite numbers, as they were given."""
     X = np.asarray(points)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"got points of shape {X.shape}; expected (point, feature), not empty")

@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.geometry.nearest import check_count, refuse_not_finite
+
 BLOCK = 2_000_000  # cosines held at a time
 
 Matrix = NDArray[np.floating]
@@ -39,7 +41,7 @@ def retrieval(A: ArrayLike, B: ArrayLike, *, k: int = 1, center: bool = True) ->
     Raises
     ------
     ValueError
-        Other shapes, values that are not finite, or k outside 1 … pairs.
+        Other shapes, values that are not finite, fewer than two pairs, or k outside 1 … pairs.
 
     References
     ----------
@@ -52,8 +54,9 @@ def retrieval(A: ArrayLike, B: ArrayLike, *, k: int = 1, center: bool = True) ->
     1.0
     """
     A, B = _check_pairs(A, B)
-    if not 1 <= k <= len(A):
-        raise ValueError(f"got k={k} for {len(A)} pairs, expected 1 to {len(A)}")
+    check_count("k", k, least=1)
+    if k > len(A):
+        raise ValueError(f"got k={k} for {len(A)} pairs; expected 1 to {len(A)}")
     A, B = (_unit_rows(M - M.mean(0) if center else M) for M in (A, B))
     return 0.5 * (_hits(A, B, k) + _hits(B, A, k))
 
@@ -63,7 +66,10 @@ def mexa(A: ArrayLike, B: ArrayLike) -> float:
 
     A pair counts when its cosine is strictly greater than every other of its row (from A among
     the rows of B) and of its column. What is as near as the translation up to rounding is a tie,
-    and a tie does not count; nor does a row of zeros. Chance is :func:`mexa_chance`.
+    and a tie does not count; nor does a row of zeros, which has no direction. States that have
+    collapsed, to zeros or to one and the same row, therefore score 0, below :func:`mexa_chance`
+    (:func:`retrieval` gives them chance); of two equal rows with equal translations neither
+    counts.
 
     Eats `pair` and `feature`.
 
@@ -94,7 +100,6 @@ def mexa(A: ArrayLike, B: ArrayLike) -> float:
     1.0
     """
     A, B = (_unit_rows(M) for M in _check_pairs(A, B))
-    mexa_chance(len(A))
     own = np.einsum("pf,pf->p", A, B)
     rounding = 16 * np.finfo(A.dtype).eps
     wins = np.ones(len(A), dtype=bool)
@@ -156,12 +161,13 @@ def _check_pairs(A: ArrayLike, B: ArrayLike) -> tuple[Matrix, Matrix]:
     A, B = np.asarray(A), np.asarray(B)
     if A.ndim != 2 or A.shape != B.shape or 0 in A.shape:
         raise ValueError(
-            f"got A of shape {A.shape} and B of shape {B.shape}, "
+            f"got A of shape {A.shape} and B of shape {B.shape}; "
             "expected two non-empty (pair, feature) matrices of one shape"
         )
     for name, M in (("A", A), ("B", B)):
-        if M.dtype.kind not in "fiub" or not np.isfinite(M).all():
-            raise ValueError(
-                f"got {name} of dtype {M.dtype} or not finite, expected finite numbers"
-            )
+        if M.dtype.kind not in "fiub":
+            raise ValueError(f"got {name} of dtype {M.dtype}; expected finite numbers")
+        refuse_not_finite(name, M)
+    if len(A) < 2:
+        raise ValueError(f"got {len(A)} pair; expected at least 2")
     return A.astype(np.float64), B.astype(np.float64)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.geometry.nearest import refuse_not_finite
+
 BLOCKS = 10  # parts that the sentences are divided into
 FEWEST = 4  # blocks, two groups each, below which nothing is estimated
 
@@ -115,8 +117,7 @@ def _checked(
     if rows.ndim != 2 or not rows.size or rows.dtype.kind not in "fiub":
         raise ValueError(f"got X of shape {rows.shape}; expected numbers (example, neuron)")
     rows = rows.astype(np.float64)
-    if not np.isfinite(rows).all():
-        raise ValueError("got values in X that are not finite; expected finite responses")
+    refuse_not_finite("X", rows)
     given = {
         "lang": np.zeros(len(rows), int) if lang is None else np.asarray(lang),
         "groups": np.arange(len(rows)) if groups is None else np.asarray(groups),

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.geometry.nearest import refuse_not_finite
+
 CHANCE = 0.5
 TOLERANCE = 1e-5  # on the largest entry of the gradient, a row
 NEWTON_STEPS, HALVINGS, ROUNDS = 40, 12, 200
@@ -244,6 +246,5 @@ def _checked(W_E: ArrayLike, scripts: ArrayLike) -> tuple[Floats, NDArray[np.str
         raise ValueError(f"got {classes.size} scripts for {len(rows)} tokens; expected one each")
     kept = classes != ""
     rows, classes = (rows, classes) if kept.all() else (rows[kept], classes[kept])
-    if not np.isfinite(rows).all():
-        raise ValueError("got values in W_E that are not finite; expected finite rows")
+    refuse_not_finite("W_E", rows, numbers=np.flatnonzero(kept))
     return rows, classes

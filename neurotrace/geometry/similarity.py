@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurotrace.geometry.nearest import check_count, refuse_not_finite
+
 FEWEST = 4  # pairs below which nothing can be debiased
 STREAM = 61
 
@@ -131,8 +133,7 @@ def cka_calibrated(
     mean is exact and nothing is clipped. Its moments, for CKA under its older name RV: Kazi-Aoual,
     Hitier, Sabatier, Lebreton 1995.
     """
-    if permutations < 0:
-        raise ValueError(f"got permutations={permutations}; expected 0 or more")
+    check_count("permutations", permutations)
     one, other = _prepared(*paired(A, B, fewest=FEWEST))
     found = alikeness(one, other)
     calibrated = calibrate(found.biased, found.chance)
@@ -158,10 +159,9 @@ def paired(A: ArrayLike, B: ArrayLike, *, fewest: int = 2) -> tuple[Matrix, Matr
     if len(one) < fewest:
         raise ValueError(f"got {len(one)} pairs; expected at least {fewest}")
     for name, M in (("A", one), ("B", other)):
-        if M.dtype.kind not in "fiub" or not _finite(M):
-            raise ValueError(
-                f"got {name} of dtype {M.dtype} or not finite; expected finite numbers"
-            )
+        if M.dtype.kind not in "fiub":
+            raise ValueError(f"got {name} of dtype {M.dtype}; expected finite numbers")
+        refuse_not_finite(name, M)
     return one.astype(np.float64, copy=False), other.astype(np.float64, copy=False)
 
 
@@ -195,11 +195,6 @@ def alikeness(one: Centred, other: Centred) -> Alikeness:
 def gram_is_less_work(n: int, p: int, q: int) -> bool:
     """Two symmetric (n, n) products, or the three of feature space."""
     return n * (p + q) < p * p + q * q + 2 * p * q
-
-
-def _finite(M: NDArray) -> bool:
-    with np.errstate(all="ignore"):  # a sum is cheap, and an overflow in it is no answer
-        return bool(np.isfinite(M.sum(dtype=np.float64)) or np.isfinite(M).all())
 
 
 def _prepared(A: Matrix, B: Matrix) -> tuple[Centred, Centred]:

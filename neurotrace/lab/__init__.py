@@ -6,6 +6,8 @@ them from nothing, and its checkpoints are what neurotrace's findings are tested
 
 from neurotrace.lab.preset import presets
 from neurotrace.lab.run import pretrain
+from neurotrace.lab.tuning_texts import sample_texts
+from neurotrace.lab.typology import syntactic_distances
 from neurotrace.lab.vocabulary import Vocabulary
 
-__all__ = ["Vocabulary", "presets", "pretrain"]
+__all__ = ["Vocabulary", "presets", "pretrain", "sample_texts", "syntactic_distances"]

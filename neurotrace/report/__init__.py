@@ -40,6 +40,7 @@ from neurotrace.report.plots import (
 from neurotrace.report.role_plots import division_of_labour, layer_maps
 from neurotrace.report.set_plots import compression, participation
 from neurotrace.report.terminal import terminal
+from neurotrace.report.transfer_plots import tuning_task, tuning_transfer
 from neurotrace.report.tuning_plots import tuning_languages, tuning_layers
 from neurotrace.report.words import Finding, findings
 
@@ -96,6 +97,8 @@ __all__ = [
     "terminal",
     "tuning_languages",
     "tuning_layers",
+    "tuning_task",
+    "tuning_transfer",
     "turnover",
     "use",
     "write",

@@ -21,7 +21,7 @@ from neurotrace.report.reading import (
     with_interval,
 )
 from neurotrace.report.silence_words import SETS, shortly
-from neurotrace.report.tuning_words import briefly
+from neurotrace.report.tuning_words import briefly, holding
 from neurotrace.report.when_words import steps_between, still_rising, without_onset
 
 Line = tuple[str, str]
@@ -162,3 +162,7 @@ def _distances(results: Results) -> Iterator[Line]:
 def _tuning(results: Results) -> Iterator[Line]:
     if "tuning" in results and (said := briefly(demand(results, "tuning"))):
         yield "tuning", said
+    if "transfer" in results:
+        found = demand(results, "transfer")
+        said = f"{int(holding(found).sum())} of {found.sizes['layer']} layers"
+        yield "transfer", f"accuracy goes with change by tuning in {said}; chance 0"

@@ -61,6 +61,9 @@ ANALYSES = {
     "evolution_twin": "Distance between languages in the re-initialised twin",
     "distances": "Correlation with language distance",
     "tuning": "Tuning on one language, with layers frozen",
+    "tuning_pairs": "Tuning on each language in turn",
+    "transfer": "Correlation of transfer with change by tuning",
+    "tuning_distances": "Correlation of change by tuning with language distance",
 }
 
 
@@ -75,6 +78,7 @@ class Plot(NamedTuple):
     wide: bool = False
     aside: bool = False  # folded away until asked for
     there: Callable[[Results], bool] | None = None
+    path: str | None = None  # of the states it shows, where they are not the result's own
 
     @property
     def name(self) -> str:
@@ -103,7 +107,7 @@ def sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         "findings": ("Findings", True),
         **{part["anchor"]: (part["name"], True) for part in found["sheets"]},
         "confounds": ("What else differs", bool(found["confounds"])),
-        "numbers": ("Headline numbers", bool(found["numbers"]["rows"])),
+        "numbers": ("Headline numbers", len(found["numbers"]["columns"]) > 1),
         "labels": ("Labels of neurons", bool(found["labels"])),
         "neurons": ("Top neurons", bool(found["neurons"]["concepts"])),
         "checkpoints": ("Checkpoints", bool(found["checkpoints"]["rows"])),

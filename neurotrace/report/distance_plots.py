@@ -132,7 +132,7 @@ def language_distance(results: Results) -> "Figure":
         ),
         headings=[name.replace("_", " ") for name in names],
         columns=columns,
-        width=12.6 if columns > 1 else 6.2,
+        right=0.2 if columns > 1 else 6.8,  # a single panel keeps the width of one
         height=1.9,
         gap=(0.5, 0.72),
         head=KEYED_AXIS,

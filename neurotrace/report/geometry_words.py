@@ -31,6 +31,7 @@ APART = (
     "C-ALIGN compares clusters found in each language by itself, and rises where languages share "
     "no space, too."
 )
+ROLES = "Words of one role lie together, too, so that a little more is no evidence of meaning."
 LEAD = (
     "ILO and C-OVERLAP saturate on noise: nothing is read from them but what leaves their chance. "
     + NECESSARY
@@ -177,7 +178,8 @@ def _embeddings(results: Results) -> Iterator[str]:
         share = with_chance(found, "translations", "translations_chance")
         beyond = _beyond_translations(found)
         said.append(f"a share of {share} of tokens has a translation among them{beyond}")
-    yield f"{'; '.join(said)}."
+    roles = f" {ROLES}" if _known(found, "translations") else ""
+    yield f"{'; '.join(said)}.{roles}"
 
 
 def _change(results: Results) -> Iterator[str]:
@@ -211,7 +213,7 @@ def _distances(results: Results) -> Iterator[str]:
     nodes, least = attribute(found, "nodes"), _least(found)
     few = f"with {nodes} languages" if nodes else "with so few languages"
     limit = f"no correlation weaker than {number(least, 2)}" if isfinite(least) else "none at all"
-    worth = f"{few} {limit} could be told from chance, 0"
+    worth = f"{few} {limit} could be told from chance, 0, in one layer alone"
     at = step_names(demand(results, "distances"))[-1]
     if not kept:
         yield f"That distant languages lie further apart is not seen at {at}; {worth}."
@@ -219,8 +221,9 @@ def _distances(results: Results) -> Iterator[str]:
     named = ", ".join(kept[:NAMED])
     more = f" and {len(kept) - NAMED} more" if len(kept) > NAMED else ""
     yield (
-        f"Distance between languages goes with distance in the model at {at}: {named}{more} (rank "
-        f"correlations, p after Holm over layers, from permuted languages); {worth}."
+        f"Distance between languages and distance in the model are correlated at {at}, above 0 "
+        f"where distant languages lie further apart: {named}{more} (rank correlations, p after "
+        f"Holm over layers, from permuted languages); {worth}."
     )
 
 

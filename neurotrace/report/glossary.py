@@ -229,6 +229,13 @@ GLOSSARY = (
         "random lists of as many layers; runs are training seeds.",
     ),
     Term(
+        "Φ(S, T)",
+        "How far tuning on S moves the states of T: 0 not at all but for rotation and scale, 1 "
+        "when nothing is alike. Held against zero-shot accuracy: of a classifier taught in S and "
+        "read in T.",
+        "1 − CKA(before, after), debiased",
+    ),
+    Term(
         "equivalence bound",
         "Where nothing is found, the interval of corrected overlap is held against ±0.05: inside, "
         "it is as good as none; else sharing is not shown, and not excluded.",

@@ -208,7 +208,7 @@ def _figure(plot: Plot, results: Results) -> dict[str, Any]:
         "svg": svg(plot.draw(results), salt=f"neurotrace-{plot.name}", alt=plot.shows),
         "shows": plot.shows,
         "reading": plot.reading,
-        "path": attribute(results[plot.needs], "path") or "",
+        "path": plot.path or attribute(results[plot.needs], "path") or "",
         "wide": plot.wide,
         "aside": plot.aside,
     }

@@ -5,6 +5,7 @@ from neurotrace.report import (
     embedding_plots,
     geometry_plots,
     latent_plots,
+    transfer_plots,
     tuning_plots,
 )
 from neurotrace.report.contents import Plot
@@ -48,7 +49,8 @@ SPACES = (
         "Is it meaning that brings languages together, or mere mixing?",
         "ILO cannot tell; MEXA and retrieval can. Left: a translation is nearer than every other "
         "sentence, both ways; deranged translations must stay at chance. Middle: the same "
-        "sentences are neighbours in both languages, wherever those lie. Right: the translation "
+        "sentences are neighbours in both languages, wherever those lie; it rises where nothing "
+        "is shared, too, since each language orders its sentences alike. Right: the translation "
         "is the nearest state, with no mean taken off. Alignment is necessary for transfer, not "
         "sufficient.",
         wide=True,
@@ -152,9 +154,35 @@ SPACES = (
         "tuning",
         "Who gains, and who loses?",
         "Loss on the evaluation sentences; accuracy for a concept, taught in the source language "
-        "on one half of the groups and read in every language on the other. The untuned model has "
-        "no tuned classifier, but a probe of its states. Alignment is necessary for transfer, not "
+        "on one half of the groups and read in every language on the other. Of the untuned "
+        "model the classifier’s head alone is trained. Alignment is necessary for transfer, not "
         "sufficient.",
         wide=True,
+    ),
+    Plot(
+        transfer_plots.tuning_task,
+        "tuning",
+        "tuning",
+        "Do clusters of words align better once a task is learnt, and does the task come along?",
+        "C-ALIGN from the source: its clusters of words with a twin in each other language, before "
+        "(dashed) and after tuning on the task. Dotted: the same with words permuted, for each "
+        "model; only what lies above its own counts. C-ALIGN compares clusters found in each "
+        "language by itself. Right: accuracy of that classifier, and of one whose head alone was "
+        "trained. Two models and a few languages say nothing of cause.",
+        wide=True,
+        there=transfer_plots.any_task,
+        path="hook_resid_post/words",
+    ),
+    Plot(
+        transfer_plots.tuning_transfer,
+        "tuning_pairs",
+        "tuning",
+        "Does a task reach less the languages that tuning moves more?",
+        "One point a pair: tuned on S, read in another language T. Φ is 1 − debiased CKA of T’s "
+        "states before and after: 0 where nothing moved, 1 for unrelated states. Dotted: the "
+        "commonest concept’s share. Pairs with a language in common depend on each other, so p "
+        "comes from permuted languages; an r below the detectable one is no sign of anything.",
+        wide=True,
+        there=transfer_plots.any_transfer,
     ),
 )

@@ -46,6 +46,12 @@ BY_LAYER = (
     ("retrieval", "retrieval", "retrieval_chance"),
     ("phi", "change", "phi_chance"),
 )
+TRANSFER = (("value", "rank r, with S = T"), ("p", "p"), ("p_holm", "p, Holm"),
+            ("detectable", "detectable r"), ("crossed", "rank r, without S = T"),
+            ("crossed_p", "p, without"),
+            ("crossed_detectable", "detectable r, without"))  # fmt: skip
+REACHED = (("transfer", "rank r, with S = T"), ("transfer_p", "p"),
+           ("transfer_detectable", "detectable r"))  # fmt: skip
 CORRELATED = (("value", "rank r"), ("pearson", "Pearson r"), ("p", "p"), ("p_holm", "p, Holm"),
               ("detectable", "detectable r"), ("partial", "partial"),
               ("partial_p", "partial p"))  # fmt: skip
@@ -60,7 +66,8 @@ def folded(results: Results) -> dict[str, list[Table]]:
         Where a Dataset has no ``chance``.
     """
     geometry = [*_checkpoints(results), *_correlations(results), *_words(results)]
-    return {"geometry": geometry, "tuning": list(_tuning(results))}
+    tuned = [*_tuning(results), *_task(results), *_transfer(results), *_moved_by(results)]
+    return {"geometry": geometry, "tuning": tuned}
 
 
 def _checkpoints(results: Results) -> Iterator[Table]:
@@ -85,20 +92,26 @@ def _correlations(results: Results) -> Iterator[Table]:
     if "distances" not in results:
         return
     found = demand(results, "distances")
-    last = found.isel(step=-1)
-    held = [(name, words) for name, words in CORRELATED
-            if name in last and np.isfinite(last[name].values).any()]  # fmt: skip
+    yield _correlation_table(
+        "Correlation with language distance", found.isel(step=-1), step_names(found)[-1]
+    )
+
+
+def _correlation_table(name: str, last: xr.Dataset, note: str) -> Table:
+    """One row a distance and layer."""
+    held = [(column, words) for column, words in CORRELATED
+            if column in last and np.isfinite(last[column].values).any()]  # fmt: skip
     heads = [("distance", ""), ("layer", ""), *((words, "") for _, words in held)]
     rows = [
         [_text(str(distance).replace("_", " ")), _text(layer),
-         *(_cell(float(last[name].sel(distance=distance, layer=layer)), 3) for name, _ in held)]
+         *(_cell(float(last[column].sel(distance=distance, layer=layer)), 3) for column, _ in held)]
         for distance in last["distance"].values for layer in last["layer"].values
     ]  # fmt: skip
-    nodes, covariates = attribute(found, "nodes"), attribute(found, "covariates")
-    note = f"{step_names(found)[-1]}; chance 0"
+    nodes, covariates = attribute(last, "nodes"), attribute(last, "covariates")
+    note += "; chance 0"
     note += f"; {nodes} languages" if nodes else ""
     note += f"; partial: beside {covariates}" if covariates else ""
-    yield _table("Correlation with language distance", note, heads, rows)
+    return _table(name, note, heads, rows)
 
 
 def _words(results: Results) -> Iterator[Table]:
@@ -115,7 +128,7 @@ def _words(results: Results) -> Iterator[Table]:
     note += f", layer {layer}" if layer is not None else ""
     share, chance = (at_scalar(found, name) for name in ("value", "chance"))
     if isfinite(share) and isfinite(chance):
-        note += f"; C-OVERLAP of these clusters {number(share)} [chance {number(chance)}]"
+        note += f"; C-OVERLAP of all languages at once {number(share)} [chance {number(chance)}]"
     note += "; to be read, not to be counted"
     note += (
         f"; {count(len(order) - MOST_ROWS)} more in results.h5" if len(order) > len(rows) else ""
@@ -147,6 +160,61 @@ def _tuning(results: Results) -> Iterator[Table]:
     runs = found.sizes.get("run", 1)
     note = f"mean of {runs} runs, from the lowest to the highest" if runs > 1 else "one run"
     yield _table("Tuning, arm by arm", note, heads, rows) | {"texts": ["arm", "frozen"]}
+
+
+def _task(results: Results) -> Iterator[Table]:
+    """C-ALIGN before and after tuning on the task, language by language, beside accuracy."""
+    found = results.get("tuning")
+    if found is None or "task_align" not in found or not found["task_align"].notnull().any():
+        return
+    for chance in ("task_align_chance", "zero_shot_chance"):
+        demand(results, "tuning", chance=chance)
+    heads = [("language", ""), ("C-ALIGN before", "[chance]"), ("C-ALIGN after", "[chance]"),
+             ("accuracy, head alone", "[chance]"), ("accuracy, tuned", "[chance]")]  # fmt: skip
+    rows = [
+        [_text(lang), *(_beside_chance(found.sel(lang=lang), arm, name, chance)
+                        for name, chance in (("task_align", "task_align_chance"),
+                                             ("zero_shot", "zero_shot_chance"))
+                        for arm in ("base", "free"))]
+        for lang in found["lang"].values
+    ]  # fmt: skip
+    note = "clusters of the source language with a twin in this one, mean of layers and runs"
+    yield _table("Latent concepts before and after tuning on the task", note, heads, rows)
+
+
+def _beside_chance(part: xr.Dataset, arm: str, name: str, chance: str) -> Cell:
+    value = float(np.nanmean(own)) if np.isfinite(own := of_arm(part, arm, name)).any() else np.nan
+    own_chance = chance if "arm" in part[chance].dims else ""
+    null = np.mean(of_arm(part, arm, own_chance)) if own_chance else level(part, chance)
+    return _against(value, float(null), 2)
+
+
+def _transfer(results: Results) -> Iterator[Table]:
+    """Accuracy against change by tuning, layer by layer, and against distances."""
+    if "transfer" not in results:
+        return
+    found = demand(results, "transfer")
+    nodes = attribute(found, "nodes")
+    note = "chance 0; p from permuted languages" + (f"; {nodes} languages" if nodes else "")
+    heads = [("layer", ""), *((words, "") for _, words in TRANSFER)]
+    rows = [[_text(layer), *(_cell(float(found[name].sel(layer=layer)), 3) for name, _ in TRANSFER)]
+            for layer in found["layer"].values]  # fmt: skip
+    yield _table("Zero-shot accuracy against change by tuning", note, heads, rows)
+    if "distance" not in found.dims:
+        return
+    heads = [("distance", ""), *((words, "") for _, words in REACHED)]
+    rows = [[_text(str(kind).replace("_", " ")),
+             *(_cell(float(found[name].sel(distance=kind)), 3) for name, _ in REACHED)]
+            for kind in found["distance"].values]  # fmt: skip
+    yield _table("Zero-shot accuracy against language distance", note, heads, rows)
+
+
+def _moved_by(results: Results) -> Iterator[Table]:
+    if "tuning_distances" in results:
+        found = demand(results, "tuning_distances")
+        yield _correlation_table(
+            "Change by tuning against language distance", found, "without S = T"
+        )
 
 
 def _parts(found: xr.Dataset, source: str) -> list[tuple[str, str, xr.Dataset, str]]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = {"base": "s", "free": "o", "frozen_early": "^", "frozen_late": "v", "frozen_phi": "D",
-           "frozen_random": "P"}  # fmt: skip
+MARKERS = {"base": "s", "free": "o", "frozen_embed": "X", "frozen_early": "^", "frozen_late": "v",
+           "frozen_phi": "D", "frozen_random": "P"}  # fmt: skip
 RANDOM = "frozen_random"
 APART = 0.7  # of the room of a language: its arms stand side by side
 BY_LAYER = {
@@ -64,11 +64,11 @@ def tuning_layers(results: Results) -> "Figure":
     layers = [str(layer) for layer in found["layer"].values]
     for ax, name in zip(axes, names, strict=True):
         chance = BY_LAYER[name][1]
-        _chance(ax, level(found, chance) if chance else 0.0)
+        chance_line(ax, level(found, chance) if chance else 0.0)
         for arm, at in _in_order(found):
-            for y, thick in _curves(found, arm, name, "layer"):
-                _draw(ax, np.arange(len(layers)), y, arm, at, thick=thick)
-        _layer_ticks(ax, layers)
+            for y, thick in curves_of(found, arm, name, "layer"):
+                draw_curve(ax, np.arange(len(layers)), y, arm, at, thick=thick)
+        layer_ticks(ax, layers)
         if not chance:
             _hold(ax, (-0.05, 0.05))
     key(figure, _handles(found), columns=8)
@@ -98,15 +98,15 @@ def tuning_languages(results: Results) -> "Figure":
     order = _in_order(found)
     shown = [arm for arm, _ in order if not _one_of_random(arm, found)]
     for ax, name in zip(axes, names, strict=True):
-        _chance(ax, level(found, BY_LANGUAGE[name][1]))
+        chance_line(ax, level(found, BY_LANGUAGE[name][1]))
         for arm, at in order:
             if arm not in shown:
                 continue
             aside = APART * (shown.index(arm) - (len(shown) - 1) / 2) / max(len(shown), 6)
             x = np.arange(len(langs)) + aside
-            for y, thick in _curves(found, arm, name, "lang"):
-                _dots(ax, x, y, arm, at, thick=thick)
-        _language_ticks(ax, langs, str(attribute(found, "source") or ""))
+            for y, thick in curves_of(found, arm, name, "lang"):
+                draw_dots(ax, x, y, arm, at, thick=thick)
+        language_ticks(ax, langs, str(attribute(found, "source") or ""))
     key(figure, _handles(found, lines=False), columns=8)
     return figure
 
@@ -142,7 +142,7 @@ def _one_of_random(arm: str, found: xr.Dataset) -> bool:
     return arm.startswith(f"{RANDOM}_") and RANDOM in arms.of(found)
 
 
-def _curves(found: xr.Dataset, arm: str, name: str, axis: str) -> list[tuple[Curve, bool]]:
+def curves_of(found: xr.Dataset, arm: str, name: str, axis: str) -> list[tuple[Curve, bool]]:
     """Every run's curve over an axis, then their mean; only the first where an arm is a draw."""
     array = found.isel(arm=arms.of(found).index(arm))[name].astype(float)
     runs = array.mean([dim for dim in array.dims if dim not in ("run", axis)])
@@ -154,7 +154,7 @@ def _curves(found: xr.Dataset, arm: str, name: str, axis: str) -> list[tuple[Cur
     return mean if len(each) == 1 else [*each, *mean]
 
 
-def _draw(ax: "Axes", x: np.ndarray, y: Curve, arm: str, at: int, *, thick: bool) -> None:
+def draw_curve(ax: "Axes", x: np.ndarray, y: Curve, arm: str, at: int, *, thick: bool) -> None:
     colour = arms.tint(arm, at)
     marker = MARKERS.get(arm, "o") if thick else ""
     style = "--" if arm == "base" else "-"
@@ -162,18 +162,18 @@ def _draw(ax: "Axes", x: np.ndarray, y: Curve, arm: str, at: int, *, thick: bool
             markersize=4.4, alpha=1.0 if thick else 0.55, zorder=3 + thick)  # fmt: skip
 
 
-def _dots(ax: "Axes", x: np.ndarray, y: Curve, arm: str, at: int, *, thick: bool) -> None:
+def draw_dots(ax: "Axes", x: np.ndarray, y: Curve, arm: str, at: int, *, thick: bool) -> None:
     marker = MARKERS.get(arm, "o")
     ax.plot(x, y, marker, color=arms.tint(arm, at), markersize=6 if thick else 2.4,
             markeredgewidth=0, alpha=1.0 if thick else 0.55, zorder=3 + thick)  # fmt: skip
 
 
-def _chance(ax: "Axes", value: float) -> None:
+def chance_line(ax: "Axes", value: float) -> None:
     if isfinite(value):
         ax.axhline(value, color=COLOURS["chance"], linestyle=":", linewidth=1.3, zorder=2)
 
 
-def _layer_ticks(ax: "Axes", layers: list[str]) -> None:
+def layer_ticks(ax: "Axes", layers: list[str]) -> None:
     kept = spaced(len(layers), 8)
     ax.set_xticks(kept, [layers[at] for at in kept])
     ax.set_xlim(-0.3, len(layers) - 0.7)
@@ -181,7 +181,7 @@ def _layer_ticks(ax: "Axes", layers: list[str]) -> None:
     ax.locator_params(axis="y", nbins=6)
 
 
-def _language_ticks(ax: "Axes", langs: list[str], source: str) -> None:
+def language_ticks(ax: "Axes", langs: list[str], source: str) -> None:
     names = [f"{lang}\n(tuned on)" if lang == source else lang for lang in langs]
     many = len(langs) > 4
     ax.set_xticks(range(len(langs)), names, rotation=60 if many else 0,

@@ -12,6 +12,7 @@ import xarray as xr
 
 from neurotrace.report import arms
 from neurotrace.report.cause_words import NECESSARY
+from neurotrace.report.geometry_words import ALPHA, APART, correlated
 from neurotrace.report.reading import Results, attribute, demand, level, number
 
 MEASURES = (
@@ -27,10 +28,16 @@ def findings_of_tuning(results: Results) -> Iterator[str]:
     Raises
     ------
     ValueError
-        Where ``tuning`` has no ``chance``.
+        Where a Dataset has no ``chance``.
     """
-    if "tuning" not in results:
-        return
+    if "tuning" in results:
+        yield from _of_one(results)
+    yield from _transfer(results)
+    yield from _distances(results)
+
+
+def _of_one(results: Results) -> Iterator[str]:
+    """The experiment on one source language."""
     found = demand(results, "tuning")
     if "base" in arms.of(found) and "free" in arms.of(found):
         moved = [text for name, words, chance in MEASURES
@@ -38,6 +45,7 @@ def findings_of_tuning(results: Results) -> Iterator[str]:
         if moved:
             yield f"{_named(found)} {'; '.join(moved)}. {_kept(found)}{_runs(found)}"
         yield from _others(found)
+        yield from _task(found)
 
 
 def of_arm(found: xr.Dataset, arm: str, name: str) -> np.ndarray:
@@ -141,6 +149,85 @@ def _home_and_away(found: xr.Dataset, source: str, name: str, words: str, digits
         f"{words} {values['home']} in it and {values['away']} in the others{was}, chance "
         f"{number(level(found, chance), digits)}"
     )
+
+
+def _task(found: xr.Dataset) -> Iterator[str]:
+    """Latent concepts before and after tuning on the task, each beside its chance."""
+    name, chance = "task_align", "task_align_chance"
+    if name not in found or not np.isfinite(of_arm(found, "free", name)).any():
+        return
+    demand({"tuning": found}, "tuning", chance=chance)
+    before, after = (
+        f"{over_runs(of_arm(found, arm, name), 2)} (chance "
+        f"{over_runs(of_arm(found, arm, chance), 2)})"
+        for arm in ("base", "free")
+    )
+    source = str(attribute(found, "source") or "the source")
+    yield (
+        f"Clusters of words of {source} with a twin in the other languages (C-ALIGN): {before} "
+        f"before, {after} after tuning on the task whose zero-shot accuracy is given above. {APART}"
+    )
+
+
+def _transfer(results: Results) -> Iterator[str]:
+    """Accuracy against Φ: named only where it holds with S = T and without."""
+    if "transfer" not in results:
+        return
+    found = demand(results, "transfer")
+    holds = holding(found)
+    worth = _worth(found, "crossed_detectable")
+    if not holds.any():
+        yield (
+            "That a task reaches less, or more, the languages that tuning moves more is not seen "
+            f"in any layer; {worth}."
+        )
+        return
+    named = ", ".join(
+        f"layer {found['layer'].values[at]} (r = {number(float(found['crossed'].values[at]), 2)}, "
+        f"p after Holm {number(float(found['p_holm'].values[at]))})"
+        for at in np.flatnonzero(holds)
+    )
+    yield (
+        f"How far tuning on one language moves another goes with how well a task taught in the one "
+        f"is read in the other: {named} (rank correlations over pairs of two languages, p from "
+        f"permuted languages, also over layers); {worth}. No cause is shown by it. {NECESSARY}"
+    )
+
+
+def holding(found: xr.Dataset) -> np.ndarray:
+    """``(layer,)`` bool: where accuracy goes with Φ, after Holm with S = T, and also without."""
+    r, least = (
+        np.abs(found[name].values.astype(float)) for name in ("crossed", "crossed_detectable")
+    )
+    return np.asarray((found["p_holm"].values <= ALPHA) & (r >= least))
+
+
+def _distances(results: Results) -> Iterator[str]:
+    """Φ against the distance of two languages."""
+    if "tuning_distances" not in results:
+        return
+    found = demand(results, "tuning_distances")
+    kept, worth = correlated(found), _worth(found, "detectable")
+    if not kept:
+        yield (
+            "That tuning on one language moves distant ones more, or less, is not seen in any "
+            f"layer; {worth}."
+        )
+        return
+    yield (
+        f"How far tuning on one language moves another goes with their distance: "
+        f"{', '.join(kept)} (rank correlations, p after Holm over layers); {worth}."
+    )
+
+
+def _worth(found: xr.Dataset, name: str) -> str:
+    """What so few languages could have told: the least of all layers, before correction."""
+    nodes = attribute(found, "nodes")
+    few = f"with {nodes} languages" if nodes else "with so few languages"
+    known = found[name].values.astype(float)
+    known = known[np.isfinite(known)]
+    limit = f"no correlation weaker than {number(known.min(), 2)}" if len(known) else "none at all"
+    return f"{few} {limit} could be told from chance, 0, in a layer by itself"
 
 
 def briefly(found: xr.Dataset) -> str:

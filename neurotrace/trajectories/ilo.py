@@ -24,6 +24,8 @@ from neurotrace.trajectories.lifts import (
 STREAM = 34
 DERANGED = 35
 PATH = "hook_resid_post/mean"
+PAIRS = ("lang_a", "lang_b")
+OF_PAIRS = ("value", "mutual", "retrieval_raw")
 KEPT = ("bridge", "reach", "chance", "chance_low", "chance_high", "corrected")
 
 
@@ -66,7 +68,8 @@ def ilo(
     the corrected score over languages, with ``spread_chance``, the mean of the same under the
     permuted labels; ``shared_core``, the share of points in the core of
     :func:`neurotrace.geometry.components.interlingual_components`, with ``shared_core_chance``,
-    left out where the languages are not parallel. ``by_stratum`` (step, layer, stratum): mean
+    left out where the languages are not parallel. NaN in a layer where a state is all zeros, as in
+    broken checkpoints. ``by_stratum`` (step, layer, stratum): mean
     corrected score.
 
     Raises
@@ -91,23 +94,34 @@ def ilo(
     langs = np.repeat(list(rows), [len(own) for own in rows.values()])
     groups = pd.factorize(store.examples["group"].to_numpy()[every])[0]
     codes = pd.factorize(langs)[0].astype(np.int64)
+    blank = pd.DataFrame(np.nan, index=pd.Index(list(rows), name="lang"), columns=["ilo", *KEPT])
+    blank.attrs["spread_chance"] = np.nan
 
-    def overlap(X: NDArray) -> tuple[pd.DataFrame, Nearest]:
-        near = nearest(X, k=k, metric=metric, seed=seed)
+    def overlap(X: NDArray, *, center: bool, near: Nearest | None) -> pd.DataFrame:
         # One seed for all steps and layers: the null permutes a whole series at once.
-        table = local_overlap(
-            X, langs, k=k, t=t, permutations=permutations, neighbours=near, seed=seed
+        return local_overlap(
+            X,
+            langs,
+            k=k,
+            t=t,
+            metric=metric,
+            permutations=permutations,
+            center=center,
+            neighbours=near,
+            seed=seed,
         )
-        return table, near
 
     def one(step: StepKey) -> xr.Dataset:
         parts = []
         for layer in store.layers:
             X = store.read(step, layer, path).values[every]
-            table, near = overlap(X)
-            centred, _ = overlap(without_means(X, codes))
+            near = nearest(X, k=k, metric=metric, seed=seed) if has_directions(X) else None
+            table = blank if near is None else overlap(X, center=False, near=near)
+            centred = blank
+            if has_directions(without_means(X, codes), beside=X):
+                centred = overlap(X, center=True, near=None)
             part = _of_layer(table, centred, kinds)
-            if parallel:
+            if parallel and near is not None:
                 found = shared_core(near, codes, groups, k=k, t=t)[0].mean()
                 null = core_null(
                     near, codes, groups, k=k, t=t, permutations=permutations, seed=seed
@@ -144,7 +158,8 @@ def companions(
     Parameters
     ----------
     k
-        Neighbours within a language, for ``mutual``.
+        Neighbours within a language, for ``mutual``; of fewer sentences all but one, and the
+        attribute ``k`` says so.
     sentences
         At most so many groups, drawn with ``seed``: cost and chance depend on them.
 
@@ -172,6 +187,7 @@ def companions(
         raise ValueError("got one language, or languages with different groups; expected parallel")
     rows = _rows(store, sentences, seed)
     n = len(next(iter(rows.values())))
+    k = min(k, n - 1)
     knn_agreement_chance(n, k)
     order = np.random.default_rng([seed, DERANGED]).permutation(n)
     deranged = np.empty(n, dtype=np.intp)
@@ -182,7 +198,10 @@ def companions(
         for layer in store.layers:
             H = store.read(step, layer, path).values
             spaces = {lang: H[own] for lang, own in rows.items()}
-            parts.append(_of_pairs(spaces, deranged, k=k, metric=metric, seed=seed))
+            if has_directions(H):
+                parts.append(_of_pairs(spaces, deranged, k=k, metric=metric, seed=seed))
+            else:
+                parts.append(_no_pairs(len(rows)))
         return xr.concat(parts, dim=pd.Index(store.layers, name="layer"))
 
     result = along_steps(store, one).assign_coords(lang_a=list(rows), lang_b=list(rows))
@@ -206,6 +225,12 @@ def _rows(store: ActivationStore, sentences: int, seed: int) -> dict[str, NDArra
         lang: own[np.argsort(place[own], kind="stable")[:sentences]]
         for lang, own in language_rows(store)
     }
+
+
+def has_directions(X: NDArray, *, beside: NDArray | None = None) -> bool:
+    """Whether every row is more than rounding ``beside`` the states that it was made from."""
+    most = np.abs(X if beside is None else beside).max(initial=0.0)
+    return bool((np.abs(X).max(1) > 1e-9 * most).all())
 
 
 def _of_layer(table: pd.DataFrame, centred: pd.DataFrame, kinds: Mapping[str, str]) -> xr.Dataset:
@@ -242,7 +267,12 @@ def _of_pairs(
         scores = mexa(A, B), common / near[a].size, retrieval(A, B, center=False)
         found[:, a, b] = found[:, b, a] = scores
         null.append(mexa(A, B[deranged]))
-    dims = ("lang_a", "lang_b")
-    names = ("value", "mutual", "retrieval_raw")
-    result = xr.Dataset({name: (dims, table) for name, table in zip(names, found, strict=True)})
+    result = _no_pairs(len(spaces))
+    result = result.assign({n: (PAIRS, own) for n, own in zip(OF_PAIRS, found, strict=True)})
     return result.assign(deranged=float(np.mean(null)))
+
+
+def _no_pairs(n: int) -> xr.Dataset:
+    """A layer of which nothing can be said."""
+    undefined = {name: (PAIRS, np.full((n, n), np.nan)) for name in OF_PAIRS}
+    return xr.Dataset(undefined).assign(deranged=np.nan)

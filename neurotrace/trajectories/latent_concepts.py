@@ -30,7 +30,7 @@ ALIGNED = ("value", "chance", "chance_low", "chance_high", "ceiling")
 MIXED = ("overlap", "overlap_chance")
 PAIR = ("layer", "lang_a", "lang_b")
 
-Sides = dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+Sides = dict[tuple[int, int], list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]]
 
 
 def latent_concepts(
@@ -57,6 +57,10 @@ def latent_concepts(
 ) -> xr.Dataset:
     """Do the clusters of one language's words have twins in another, and do languages mix in them?
 
+    Every language is clustered whole; which clusters are twins is told by lang_a's words in half of
+    the groups and lang_b's in the other half, both ways. Of the same sentences, clusters of the
+    words of a sentence would have twins, its translations, and pass for concepts.
+
     *Eats* token, feature → *leaves* step, layer, lang_a, lang_b.
 
     Parameters
@@ -70,8 +74,7 @@ def latent_concepts(
         Of :func:`neurotrace.geometry.latent_concepts.discover`.
     dictionary
         ``{(lang_a, lang_b): {word: translations, best first}}``. Without it, one is learned from
-        the sentences of half the groups, and the words of the other half are clustered: with a
-        dictionary of the same sentences, clusters of sentences would pass for concepts.
+        the sentences of half the groups, and the words of the other half are clustered.
     texts
         ``(example,)`` sentences to learn from; by default those beside the store.
     theta_align, top_n, min_types, size_ratio, symmetric, covered
@@ -92,7 +95,7 @@ def latent_concepts(
     lang_b's; ``chance``, the same with lang_b's words permuted among its clusters, the band
     ``chance_low`` to ``chance_high`` of these draws, ``ceiling``, what the dictionary allows, and
     ``corrected``, value − chance. ``overlap`` (symmetric) is the share of mixed clusters of the two
-    languages clustered together, with ``overlap_chance`` (languages permuted over the words) and
+    languages clustered together, with ``overlap_chance`` (languages permuted over word types) and
     ``overlap_corrected``. NaN on the diagonals. ``stability`` (step, layer): adjusted Rand index
     between two seeds, mean over languages, with ``stability_chance`` 0; NaN for Ward.
     ``missing`` (lang_a, lang_b): share of lang_a's word types that the dictionary lacks.
@@ -166,6 +169,7 @@ class _Spaces:
         langs = table["lang"].to_numpy()
         self.rows = [np.flatnonzero(langs == lang) for lang in self.languages]
         self.words = [table["word"].to_numpy()[own] for own in self.rows]
+        self.half = [table["half"].to_numpy()[own] for own in self.rows]
         self.k, self.method, self.seed = k, method, seed
 
     def apart(self, X: NDArray, *, again: int = 0) -> list[NDArray[np.intp]]:
@@ -180,13 +184,19 @@ class _Spaces:
         return float(np.mean([stability(pair) for pair in zip(labels, again, strict=True)]))
 
     def sides(self, dictionary: Dictionaries, top_n: int | None) -> Sides:
-        """Which words of either language count in a pair: all, or those that are translated."""
-        found = {}
+        """Which words of either language count in a pair, of one's first half and the other's
+        second, and the reverse: all, or those that are translated."""
+        found: Sides = {}
         for a, b in ordered(range(len(self.rows)), 2):
-            own, other = self.words[a], self.words[b]
             known = dictionary[self.languages[a], self.languages[b]]
-            every = np.ones(len(own), dtype=bool), np.ones(len(other), dtype=bool)
-            found[a, b] = every if top_n is None else covered_rows(own, other, known, top_n=top_n)
+            found[a, b] = []
+            for of_a, of_b in (self.half[a], ~self.half[b]), (~self.half[a], self.half[b]):
+                kept = of_a.copy(), of_b.copy()
+                if top_n is not None:
+                    own, other = self.words[a][of_a], self.words[b][of_b]
+                    kept[0][of_a], kept[1][of_b] = covered_rows(own, other, known, top_n=top_n)
+                if kept[0].any() and kept[1].any():
+                    found[a, b].append(kept)
         return found
 
     def aligned(
@@ -198,16 +208,21 @@ class _Spaces:
     ) -> NDArray[np.float64]:
         """``(variable, lang_a, lang_b)`` what :func:`c_align` finds."""
         found = np.full((len(ALIGNED), len(self.rows), len(self.rows)), np.nan)
-        for (a, b), (of_a, of_b) in sides.items():
-            if not of_a.any():
-                continue
-            source = self.words[a][of_a], labels[a][of_a]
-            target = self.words[b][of_b], labels[b][of_b]
+        for (a, b), ways in sides.items():
             known = dictionary[self.languages[a], self.languages[b]]
-            pair = c_align(source, target, known, **dials)
-            found[:, a, b] = (
-                pair.share, pair.chance, pair.chance_low, pair.chance_high, pair.ceiling,
-            )  # fmt: skip
+            pairs = [
+                c_align(
+                    (self.words[a][of_a], labels[a][of_a]),
+                    (self.words[b][of_b], labels[b][of_b]),
+                    known,
+                    **dials,
+                )
+                for of_a, of_b in ways
+            ]
+            if pairs:
+                found[:, a, b] = np.mean(
+                    [(p.share, p.chance, p.chance_low, p.chance_high, p.ceiling) for p in pairs], 0
+                )
         return found
 
     def mixed(self, X: NDArray, dials: dict[str, Any]) -> NDArray[np.float64]:
@@ -217,7 +232,8 @@ class _Spaces:
             both = np.concatenate((self.rows[a], self.rows[b]))
             labels = discover(X[both], self.k, method=self.method, seed=self.seed)
             langs = np.repeat([0, 1], [len(self.rows[a]), len(self.rows[b])])
-            pair = c_overlap(labels, langs, **dials)
+            words = np.concatenate((self.words[a], self.words[b]))
+            pair = c_overlap(labels, langs, together=words, **dials)
             found[:, a, b] = found[:, b, a] = pair.share, pair.chance
         return found
 
@@ -240,13 +256,21 @@ def _material(
         lacking = [f"{a} → {b}" for a, b in pairs if (a, b) not in dictionary]
         if lacking:
             raise ValueError(f"got no dictionary of {', '.join(lacking)}; expected all pairs")
-        return table, dictionary
+        return _halved(store, table, None, seed), dictionary
     learned, measured = half_of_groups(store, seed=seed)
     table = word_rows(store, path, languages=languages, groups=measured, cap=cap, seed=seed)
     if texts is None:
         texts = sentences(store).frame["text"].tolist()
     made = dictionaries(store, texts, path=path, groups=learned, languages=languages, top_n=top_n)
-    return table, made
+    return _halved(store, table, measured, seed), made
+
+
+def _halved(
+    store: ActivationStore, table: pd.DataFrame, groups: NDArray | None, seed: int
+) -> pd.DataFrame:
+    """The words, and whether each stands in the first half of the groups."""
+    group = store.examples["group"].to_numpy()[table["example"].to_numpy()]
+    return table.assign(half=np.isin(group, half_of_groups(store, groups=groups, seed=seed)[0]))
 
 
 def _finished(

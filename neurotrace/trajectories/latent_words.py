@@ -52,8 +52,11 @@ def latent_words(
     X = store.read(step, layer, path, rows=table["row"].to_numpy()).values
     labels = discover(X, k, method=method, seed=seed)
     langs = table["lang"].to_numpy()
-    mixed = c_overlap(labels, langs, theta=theta_overlap, permutations=permutations, seed=seed)
-    frame = cluster_words(table["word"].to_numpy(), labels, langs, n=n)
+    words = table["word"].to_numpy()
+    mixed = c_overlap(
+        labels, langs, theta=theta_overlap, permutations=permutations, together=words, seed=seed
+    )
+    frame = cluster_words(words, labels, langs, n=n)
     frame["overlapping"] = frame["cluster"].map(mixed.clusters.set_index("cluster")["overlapping"])
     number = step[1] if isinstance(step, tuple) else step
     frame["overlapping"] = frame["overlapping"].astype(int)

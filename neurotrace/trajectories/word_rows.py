@@ -88,9 +88,12 @@ def word_rows(
     return table[["row", "example", "word", "lang"]].reset_index(drop=True)
 
 
-def half_of_groups(store: ActivationStore, *, seed: int = 0) -> tuple[NDArray, NDArray]:
-    """The sentence groups as two random halves: one to learn from, one to measure on."""
-    groups = np.unique(store.examples["group"].to_numpy().astype(str))
+def half_of_groups(
+    store: ActivationStore, *, groups: NDArray | None = None, seed: int = 0
+) -> tuple[NDArray, NDArray]:
+    """The sentence groups, or some of them, as two random halves: to learn from, to measure on."""
+    every = store.examples["group"].to_numpy() if groups is None else groups
+    groups = np.unique(every.astype(str))
     if len(groups) < 2:
         raise ValueError(f"got {len(groups)} sentence group; expected at least two, for two halves")
     drawn = np.random.default_rng([seed, STREAM]).permutation(groups)

@@ -24,19 +24,43 @@ ANALYSES = {
     "late": ("overlap", "onset"),
     "imbalanced": ("overlap", "forcing"),
 }
+SPACES = ("retrieval", "ilo", "embeddings", "latent_concepts", "evolution")
 
 
 @pytest.fixture(scope="session")
-def lab_run(tmp_path_factory):
-    """``lab_run(preset, seed)``: the folder of a finished trace."""
+def runs_folder(tmp_path_factory) -> Path:
     kept = os.environ.get("NEUROTRACE_TEST_RUNS")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("acceptance")
+    return Path(kept) if kept else tmp_path_factory.mktemp("acceptance")
+
+
+@pytest.fixture(scope="session")
+def lab_run(runs_folder):
+    """``lab_run(preset, seed)``: the folder of a finished trace."""
 
     @cache
     def one(preset: str, seed: int) -> Path:
-        source = lab.pretrain(preset, out=folder / f"{preset}-{seed}", seed=seed)
-        run = folder / f"{preset}-{seed}-trace"
+        source = lab.pretrain(preset, out=runs_folder / f"{preset}-{seed}", seed=seed)
+        run = runs_folder / f"{preset}-{seed}-trace"
         config = TraceConfig(source=str(source), out=str(run), analyses=ANALYSES[preset])
+        return trace.run(config).parent
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def lab_spaces(runs_folder):
+    """``lab_spaces(preset, seed)``: the folder of a trace of the geometry at six checkpoints."""
+
+    @cache
+    def one(preset: str, seed: int) -> Path:
+        source = lab.pretrain(preset, out=runs_folder / f"{preset}-{seed}", seed=seed)
+        config = TraceConfig(
+            source=str(source),
+            out=str(runs_folder / f"{preset}-{seed}-spaces"),
+            analyses=SPACES,
+            rotations=0,
+            checkpoints="0,64,128,256,512,1500",
+        )
         return trace.run(config).parent
 
     return one

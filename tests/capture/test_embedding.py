@@ -1,12 +1,20 @@
 """The embedding matrix read alone, and the vocabulary beside it."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, MT5Config, MT5ForConditionalGeneration
+from safetensors.torch import save_file
+from transformers import (
+    AutoModelForCausalLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    MT5Config,
+    MT5ForConditionalGeneration,
+)
 
 from neurotrace.capture.embedding import embedding_matrix, token_texts
 from neurotrace.checkpoints import BrokenCheckpoint, find
@@ -40,6 +48,24 @@ def test_shards_and_half_precision_and_tied_heads_are_read(
     np.testing.assert_array_equal(embedding_matrix(tied), truth(tied))
 
 
+def test_a_tied_matrix_under_the_head_s_name_and_in_a_later_shard_is_found(
+    tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    model = tiny.model("gpt_neox", tie_word_embeddings=True)
+    model.config.save_pretrained(tmp_path)
+    held = {n: t.clone() for n, t in model.state_dict().items() if n != "gpt_neox.embed_in.weight"}
+    names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    where = {name: names[not name.startswith("gpt_neox.")] for name in held}
+    assert list(where.values()).count(names[1]) == 1
+    for file in names:
+        part = {name: held[name] for name in held if where[name] == file}
+        save_file(part, tmp_path / file, metadata={"format": "pt"})
+    index = {"metadata": {}, "weight_map": where}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    expected = model.get_input_embeddings().weight.detach().numpy()
+    np.testing.assert_array_equal(embedding_matrix(tmp_path), expected)
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_torch_files_are_read_whatever_their_age(
     zipped: bool, tmp_path: Path, tiny: SimpleNamespace
@@ -62,6 +88,15 @@ def test_encoder_decoders_are_read_too(tmp_path: Path) -> None:
     model = MT5ForConditionalGeneration(MT5Config(vocab_size=30, **sizes))
     model.save_pretrained(tmp_path)
     np.testing.assert_array_equal(embedding_matrix(tmp_path), model.shared.weight.detach().numpy())
+
+
+def test_encoders_saved_with_a_head_are_read_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"dim": 16, "hidden_dim": 24, "n_layers": 1, "n_heads": 2}
+    model = DistilBertForMaskedLM(DistilBertConfig(vocab_size=30, **sizes))
+    model.save_pretrained(tmp_path)
+    expected = model.get_input_embeddings().weight.detach().numpy()
+    np.testing.assert_array_equal(embedding_matrix(tmp_path), expected)
 
 
 def test_damaged_missing_and_misshapen_embeddings_are_named(
@@ -92,3 +127,8 @@ def test_the_vocabulary_has_a_text_for_every_row_of_the_matrix(
     assert texts[:44] == tokenizer.convert_ids_to_tokens(list(range(44)))
     assert texts[44:] == [""] * 4
     assert len(texts) == len(embedding_matrix(folder))
+    # Marks of a word's start are part of the text.
+    file = folder / "tokenizer.json"
+    marked = file.read_text("utf-8").replace('"w3"', '"▁w3"').replace('"w4"', '"Ġw4"')
+    file.write_text(marked, encoding="utf-8")
+    assert [text for text in token_texts(folder) if text not in texts] == ["▁w3", "Ġw4"]

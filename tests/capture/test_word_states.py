@@ -1,5 +1,7 @@
 """States of words and the poolings beside the mean, against one unpadded sentence at a time."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -79,9 +81,10 @@ def run(series: list[Checkpoint], concepts: ConceptSet, out: Path, **changes: An
     return capture.run(series, concepts, out, **{**options, **changes})
 
 
-def oracle(folder: Path, family: str, text: str) -> tuple[dict[str, np.ndarray], list[str]]:
+def oracle(folder: Path, family: str) -> Callable[[str], tuple[dict[str, np.ndarray], list[str]]]:
     """Values of the last block and the embedding for one sentence alone, and its tokens."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = tokenizer_of()
     seen: dict[str, np.ndarray] = {}
     block, embed, down = NAMES[family]
 
@@ -96,10 +99,15 @@ def oracle(folder: Path, family: str, text: str) -> tuple[dict[str, np.ndarray],
     model.get_submodule(f"{block}.{down}").register_forward_pre_hook(
         lambda _, given: keep("mlp.hook_post")(None, None, given[0])
     )
-    ids = tokenizer_of()(text)["input_ids"]
-    with torch.no_grad():
-        model(torch.tensor([ids]))
-    return seen, tokenizer_of().convert_ids_to_tokens(ids)
+
+    def alone(text: str) -> tuple[dict[str, np.ndarray], list[str]]:
+        seen.clear()
+        ids = tokenizer(text)["input_ids"]
+        with torch.no_grad():
+            model(torch.tensor([ids]))
+        return dict(seen), tokenizer.convert_ids_to_tokens(ids)
+
+    return alone
 
 
 @pytest.mark.parametrize("family", NAMES)
@@ -110,8 +118,9 @@ def test_words_and_means_equal_one_by_one_unpadded_runs(
     store = run(series, concepts, tmp_path / "run")
     values = {p: store.read(16, None if p[0] == "e" else 1, p).to_numpy() for p in WHAT}
     assert (store.words["stop"] - store.words["position"]).max() > 2
+    alone = oracle(series[0].path, family)
     for row, text in enumerate(concepts.frame["text"]):
-        seen, tokens = oracle(series[0].path, family, text)
+        seen, tokens = alone(text)
         state, n = seen["hook_resid_post"], len(tokens)
         weights = np.arange(1, n - 1)[:, None] / np.arange(1, n - 1).sum()
         expected = {
@@ -156,8 +165,9 @@ def test_the_same_words_at_every_step_and_in_any_batches(
 def test_a_stopped_capture_of_words_goes_on_and_other_words_are_refused(
     tmp_path: Path, tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    series, concepts = saved(tmp_path / "lab", tiny, "gpt_neox", steps=(16,)), sentences(150)
-    whole = run(series, concepts, tmp_path / "whole")
+    series, concepts = saved(tmp_path / "lab", tiny, "gpt_neox", steps=(16,)), sentences(130)
+    go = partial(run, series, concepts, batch_tokens=1024)
+    whole = go(tmp_path / "whole")
 
     def fail(_: Any, numbers: np.ndarray, *__: Any) -> None:
         if numbers.min() >= 256:  # in the second slab
@@ -166,19 +176,19 @@ def test_a_stopped_capture_of_words_goes_on_and_other_words_are_refused(
     with monkeypatch.context() as patched:
         patched.setattr(collect, "_refuse_not_finite", fail)
         with pytest.raises(KeyboardInterrupt):
-            run(series, concepts, tmp_path / "halved")
+            go(tmp_path / "halved")
     assert len(list((tmp_path / "halved").glob("*.partial"))) == 1
     with pytest.raises(StoreMismatch, match="another word_cap .there 15, here 2., words"):
-        run(series, concepts, tmp_path / "halved", word_cap=2)
-    halved = run(series, concepts, tmp_path / "halved")
+        go(tmp_path / "halved", word_cap=2)
+    halved = go(tmp_path / "halved")
     for path in WHAT:
         layer = None if path.startswith("embed") else 1
         pair = [store.read(16, layer, path).to_numpy() for store in (whole, halved)]
         np.testing.assert_array_equal(*pair)
     with pytest.raises(StoreMismatch, match=r"another words_per_language \(60, now 61\)"):
-        run(series, concepts, tmp_path / "whole", words_per_language=61)
+        go(tmp_path / "whole", words_per_language=61)
     with pytest.raises(ValueError, match="got word_cap 0; expected at least 1"):
-        run(series, concepts, tmp_path / "none", word_cap=0)
+        go(tmp_path / "none", word_cap=0)
 
 
 def test_a_plan_counts_words(tmp_path: Path, tiny: SimpleNamespace) -> None:

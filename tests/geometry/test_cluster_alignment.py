@@ -120,6 +120,24 @@ def test_words_without_any_relation_score_their_chance():
     assert abs(np.mean(shares) - np.mean(chances)) < 4 * error
 
 
+def test_frequent_words_that_stand_in_many_clusters_of_either_language_are_no_twins(
+    record_property,
+):
+    shares, chances = [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        types = np.repeat(np.arange(120), np.minimum(15, 200 // np.arange(1, 121)))
+        sides = [([f"{lang}{i}" for i in types], rng.integers(0, 20, len(types))) for lang in "st"]
+        dictionary = {f"s{i}": [f"t{i}"] for i in range(120)}
+        found = c_align(*sides, dictionary, theta=0.5, permutations=30, seed=seed)
+        shares.append(found.share)
+        chances.append(found.chance)
+    record_property("share", float(np.mean(shares)))
+    record_property("chance", float(np.mean(chances)))
+    assert np.mean(shares) > 0.1
+    assert abs(np.mean(shares) - np.mean(chances)) < 4 * np.std(shares) / np.sqrt(30)
+
+
 def test_names_and_order_do_not_matter():
     source, target, dictionary = planted(np.random.default_rng(2), twins=0.5)
     first = c_align(source, target, dictionary)

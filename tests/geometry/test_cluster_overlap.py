@@ -37,7 +37,7 @@ def test_planted_clusters_of_either_kind_are_told():
     assert found.clusters["overlapping"].tolist() == [True, False, False, True]
     assert found.share == 0.5
     assert found.chance > 0.95
-    assert found.chance_low <= found.chance <= found.chance_high
+    assert found.chance_low <= found.chance_high == 1
 
 
 def test_of_many_languages_any_two_make_an_overlap():
@@ -55,6 +55,33 @@ def test_types_count_once_where_words_are_given():
     typed = c_overlap(labels, langs, words=words)
     assert typed.share == 1
     assert typed.clusters["size"].tolist() == [2]
+
+
+def test_unrelated_words_of_one_space_mix_as_chance_does_where_their_occurrences_stay_together(
+    record_property,
+):
+    shares, chances = [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        often = np.minimum(15, 60 // np.arange(1, 81))
+        words = np.repeat(np.arange(160), np.tile(often, 2))
+        langs = np.where(words < 80, "a", "b")
+        # Every occurrence of a word lies in the word's own cluster, whatever its language.
+        labels = rng.integers(0, 25, 160)[words]
+        found = c_overlap(labels, langs, permutations=40, together=words, seed=seed)
+        shares.append(found.share)
+        chances.append(found.chance)
+        assert c_overlap(labels, langs, permutations=5).chance > found.chance + 0.2
+    record_property("share", float(np.mean(shares)))
+    record_property("chance", float(np.mean(chances)))
+    assert abs(np.mean(shares) - np.mean(chances)) < 4 * np.std(shares) / np.sqrt(30)
+
+
+def test_the_same_string_in_two_languages_is_two_words():
+    labels, langs, words = [0, 0, 1, 1], ["a", "a", "b", "b"], ["x"] * 4
+    assert c_overlap(labels, langs, permutations=20, together=words).chance == 0
+    with pytest.raises(ValueError, match="got 1 words for 4 points"):
+        c_overlap(labels, langs, together=["x"])
 
 
 def test_order_and_names_of_languages_do_not_matter():

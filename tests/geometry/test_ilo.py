@@ -142,10 +142,22 @@ def test_strata_have_means_and_a_spread_between_languages():
         (["a"] * 9, {"t": 1}, "1 language; expected at least two"),
         (list("AAABBBCCC"), {"t": 3}, "t=3 other languages among k=5 neighbours of 3 languages"),
         (list("AAABBBCCC"), {"k": 1, "t": 2}, "expected 1 to 1"),
-        (list("AAABBBCC"), {"t": 1}, "expected 8 rows"),
+        (list("AAABBBCC"), {"t": 1}, "got 9 points and 8 languages"),
         (list("AAABBBCCC"), {"k": 9, "t": 1}, "k=9 for 9 points"),
     ],
 )
 def test_bad_input_is_refused_by_name(langs, dials, words):
     with pytest.raises(ValueError, match=words):
         ilo(toy()[0], langs, **dials)
+
+
+@pytest.mark.parametrize(("n_langs", "n", "width"), [(4, 30, 256), (4, 120, 64), (12, 30, 256)])
+def test_noise_whose_means_are_taken_off_is_at_chance(n_langs, n, width, record_property):
+    langs = np.repeat(np.arange(n_langs), n)
+    found = []
+    for seed in range(12):
+        X = np.random.default_rng(seed).normal(size=(n_langs * n, width))
+        found.append(ilo(X, langs, center=True, permutations=10, seed=seed)["corrected"].mean())
+    record_property("corrected", float(np.mean(found)))
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found)) < 0.03

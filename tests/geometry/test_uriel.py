@@ -49,7 +49,20 @@ def test_two_languages_are_a_table_too(caplog):
     found = uriel(["fra_Latn", "eng_Latn"], kinds=["syntactic"])["syntactic"]
     assert found.to_numpy().tolist() == [[0, 0.4], [0.4, 0]]
     assert not caplog.records
+    logging.getLogger().info("heard again")
+    assert len(caplog.records) == 1
     assert uriel(["zho_Hans", "zho_Hant"], kinds=["x"])["x"].to_numpy().max() == 0
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_who_wants_it_quieter_keeps_it_so():
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        uriel(["fra_Latn", "eng_Latn"], kinds=["syntactic"])
+        assert logging.root.manager.disable == logging.ERROR
+    finally:
+        logging.disable(before)
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -65,6 +65,7 @@ def test_the_lab_s_languages_are_as_far_apart_as_their_grammars_say():
     [
         ("lang\tgroup\nx\ty\n", "got columns lang, group; expected lang and stratum"),
         ("lang\tstratum\nx\ta\n", "got no stratum of y"),
+        ("lang\tstratum\nx\ta\ny\t\n", "got no stratum of some"),
         ("lang\tstratum\nx\ta\ny\tb\nx\tb\n", "got x twice"),
     ],
 )
@@ -75,11 +76,21 @@ def test_a_table_of_strata_that_is_not_one_is_refused(tmp_path, text, told):
         read_strata(file, ["x", "y"])
 
 
+@pytest.mark.parametrize(("name", "between"), [("strata.tsv", "\t"), ("strata.csv", ",")])
+def test_strata_stand_between_tabs_or_commas(tmp_path, name, between):
+    rows = [("lang", "stratum"), ("x", "a"), ("y", "b"), ("z", "a")]
+    (tmp_path / name).write_text("\n".join(between.join(row) for row in rows))
+    assert read_strata(tmp_path / name, ["y", "x"]) == {"x": "a", "y": "b", "z": "a"}
+
+
 def test_word_lists_are_read_in_either_direction_and_missed_by_name(tmp_path: Path):
-    (tmp_path / "x-y.txt").write_text("dog hund\ncat katze\ncat kater\n", encoding="utf-8")
+    (tmp_path / "x-y.txt").write_text(
+        "dog hund\nhound hund\ncat katze\ncat kater\n", encoding="utf-8"
+    )
     found = read_dictionaries(tmp_path, ["x", "y"])
     assert list(found["x", "y"]["cat"]) == ["katze", "kater"]
     assert list(found["y", "x"]["kater"]) == ["cat"]
+    assert list(found["y", "x"]["hund"]) == ["dog", "hound"]
     with pytest.raises(ValueError, match=r"got no x-z\.txt"):
         read_dictionaries(tmp_path, ["x", "y", "z"])
 

@@ -8,19 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import xarray as xr
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
+from house.four_languages import LANGS, said, texts, written
 
 from neurotrace import axes
 from neurotrace.checkpoints import find
-from neurotrace.concepts import ConceptSet
 from neurotrace.tuning import tune
 from neurotrace.tuning_arms import Task, freeze_lists
 from neurotrace.tuning_scores import Sentences, spaces
-
-LANGS = ["qaa_Latn", "qab_Latn", "qac_Latn", "qad_Latn"]
 
 
 def stored(states: np.ndarray) -> SimpleNamespace:
@@ -92,39 +87,12 @@ def test_freeze_lists_are_explicit_of_one_size_and_random_ones_are_others():
     assert "frozen_random_1" not in freeze_lists(2, None, 2, seed=0)  # there are no others
 
 
-WORDS = [f"{lang[2]}{number}" for lang in LANGS for number in range(12)]
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A random GPT-NeoX of three layers that knows the words of four languages."""
-    folder = tmp_path_factory.mktemp("tuned") / "step-000007"
-    names = {"pad_token": "<pad>", "bos_token": "<s>", "unk_token": "<unk>"}
-    ids = {word: at for at, word in enumerate([*names.values(), *WORDS])}
-    raw = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    torch.manual_seed(0)
-    sizes = {"vocab_size": len(ids), "hidden_size": 16, "intermediate_size": 32}
-    GPTNeoXForCausalLM(
-        GPTNeoXConfig(**sizes, num_hidden_layers=3, num_attention_heads=2)
-    ).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=raw, **names).save_pretrained(folder)
-    return folder
+    return written(tmp_path_factory.mktemp("tuned") / "step-000007")
 
 
-def said(*, groups: int = 24) -> ConceptSet:
-    """Groups of two concepts, each of words of its own half of a language's twelve."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for group in range(groups):
-        numbers = rng.integers(6, size=5) + 6 * (group % 2)
-        for lang in LANGS:
-            text = " ".join(f"{lang[2]}{number}" for number in [*numbers, group % 6])
-            rows.append((f"g{group}", lang, f"c{group % 2}", text))
-    return ConceptSet.from_frame(pd.DataFrame(rows, columns=["group", "lang", "concept", "text"]))
-
-
-TEXTS = [" ".join(f"a{(i * j) % 12}" for j in range(1, 7)) for i in range(1, 20)]
+TEXTS = texts(0)
 OPTIONS = {"source": "qaa_Latn", "steps": 2, "lr": 1e-2, "permutations": 2}
 
 
@@ -171,6 +139,16 @@ def test_blocks_in_front_of_the_first_that_learns_do_not_move(found):
     assert json.loads(found.attrs["freeze"])["frozen_early"] == [0, "embed"]
 
 
+def test_latent_concepts_are_read_before_and_after_the_task_and_nowhere_else(found):
+    task = found[["task_align", "task_align_chance"]].isel(run=0)
+    others = ["qab_Latn", "qac_Latn", "qad_Latn"]
+    for values in task.values():
+        assert values.dims == ("arm", "layer", "lang")
+        assert values.sel(arm=["base", "free"], lang=others).notnull().all()
+        assert values.sel(lang="qaa_Latn").isnull().all()
+        assert values.drop_sel(arm=["base", "free"]).isnull().all()
+
+
 def test_random_lists_are_averaged_and_the_chosen_list_is_chosen_without_the_held_out(found):
     drawn = [arm for arm in found["arm"].values if arm.startswith("frozen_random_")]
     mean = found["phi"].sel(arm=drawn).mean("arm")
@@ -198,6 +176,7 @@ def test_classes_are_learnt_in_one_half_and_read_in_the_other():
     [
         ({"source": "deu_Latn"}, "got source 'deu_Latn'; valid are qaa_Latn"),
         ({"choose_on": ["qaa_Latn"]}, "got choose_on qaa_Latn; valid are qab_Latn"),
+        ({"arms": ["base", "frozen"]}, "got arms frozen; valid are base, free, frozen_embed"),
         ({"probe_layer": 3}, "got probe_layer 3; valid are 0 to 2"),
         ({"freeze_phi": [7]}, "got freeze 7; valid are 0 to 2"),
         ({"texts": []}, "got 0 texts, all of them sentences of the set or none at all"),

@@ -8,7 +8,7 @@ from report.labelled import labelled_neurons, labels
 from report.living import living
 from report.moving import moving
 from report.spacing import spacing
-from report.tuned import tuning
+from report.tuned import moved_by_distance, pairs, transfer, tuning
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1500)
 LANGS = ("ada_Latn", "bel_Cyrl", "cyr_Grek", "dov_Hebr")
@@ -90,6 +90,9 @@ def invented(
     result |= living(coords, langs, n_layers=n_layers, n_concepts=n_concepts, sharing=sharing)
     result |= spacing(coords, langs, n_layers=n_layers, sharing=sharing)
     result["tuning"] = tuning(langs, n_layers=n_layers)
+    result["tuning_pairs"] = pairs(langs, n_layers=n_layers)
+    result["transfer"] = transfer(n_layers, nodes=len(langs), last=-0.3, p=0.8)
+    result["tuning_distances"] = moved_by_distance(n_layers, p=0.8)
     return result | causing(coords, langs, n_concepts=n_concepts, sharing=sharing)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from report.looking import ceilings, changed, panels_of, said
 from report.spacing import SCRIPTS
 
 from neurotrace import report
@@ -30,19 +31,6 @@ OVER_STEPS = (
     report.latent_corrected, report.embeddings, report.embedding_drift, report.evolution,
     report.languages_apart, report.language_distance,
 )  # fmt: skip
-
-
-def changed(results, name, **columns):
-    dataset = results[name]
-    return results | {name: dataset.assign({k: f(dataset[k]) for k, f in columns.items()})}
-
-
-def said(results):
-    return list(geometry_words.findings_of_geometry(results))
-
-
-def panels_of(figure):
-    return [ax for ax in figure.axes if len(ax.lines)]
 
 
 @pytest.mark.parametrize(("draw", "name", "chance"), CHANCES)
@@ -103,7 +91,9 @@ def test_what_saturates_on_noise_is_never_said_alone(default_like, origin):
     for text in said(default_like):
         assert ("ILO" in text or "C-OVERLAP" in text) == ("saturates on noise" in text)
     page = report.page({"ilo": default_like["ilo"]}, origin)
-    assert "ILO and C-OVERLAP saturate on noise" in page
+    lead = page.partition('<section id="geometry">')[2].partition("<svg")[0]
+    assert "ILO and C-OVERLAP saturate on noise" in lead
+    assert "necessary for transfer, not sufficient" in lead
 
 
 def test_every_sentence_on_geometry_has_its_chance(default_like, control_like):
@@ -120,31 +110,6 @@ def test_a_control_meets_nowhere_and_nothing_of_it_is_found(control_like):
     assert not [f for f in findings(control_like) if f.kind == "found"]
     (entry,) = geometry_words.spaces(control_like)
     assert entry.kind == "note"  # mixing and clusters alike are no sign of meaning
-
-
-def test_only_correlations_that_hold_after_holm_are_told_and_filled(default_like):
-    text = said(default_like)[-1]
-    assert "geographic in layer 0 (r = 0.81, p = 0.016)" in text
-    assert "genetic" not in text
-    axes = panels_of(report.language_distance(default_like))
-    filled = [
-        sum(len(line.get_xdata()) for line in ax.lines
-            if line.get_marker() == "o" and line.get_markersize() == 5)
-        for ax in axes
-    ]  # fmt: skip
-    kept = (default_like["distances"]["p_holm"] <= 0.05).sum(["step", "layer"]).values
-    assert filled == kept.tolist()
-    assert filled[0] > 0
-    assert filled[1:] == [0, 0]
-
-
-def test_where_nothing_can_be_detected_the_grey_area_is_the_whole_panel(default_like):
-    blind = changed(default_like, "distances", detectable=lambda d: d * np.nan)
-    ax = report.language_distance(blind).axes[0]
-    extent = ax.collections[0].get_datalim(ax.transData)
-    assert (extent.y0, extent.y1) == (-1, 1)
-    quiet = changed(blind, "distances", p_holm=lambda p: p * 0 + 1)
-    assert "none at all could be told from chance" in said(quiet)[-1]
 
 
 def test_a_script_has_one_colour_in_both_figures_of_embeddings(default_like):
@@ -165,16 +130,6 @@ def test_many_scripts_share_the_last_colour(default_like):
     key = [text.get_text() for text in report.embedding_map(many).legends[0].get_texts()]
     assert len(key) == len(CLASSES) + 1
     assert key[-1] == "4 others"
-
-
-def test_nothing_is_drawn_of_change_where_there_is_one_checkpoint(made):
-    one = {"evolution": made(steps=(0,))["evolution"]}
-    drawn = [plot.name for plot in report.GALLERY if plot.drawn(one)]
-    assert drawn == ["languages_apart"]
-    apart_only = one["evolution"].drop_vars(["value", "to_last", "biased", "calibrated"])
-    assert len(report.languages_apart({"evolution": apart_only}).axes) == 1
-    alone = {"evolution": one["evolution"].drop_vars(["apart", "apart_chance"])}
-    assert not [plot for plot in report.GALLERY if plot.drawn(alone)]
 
 
 def test_words_of_clusters_are_read_in_their_own_language_the_shared_first(default_like, origin):
@@ -203,8 +158,12 @@ def test_every_number_of_the_table_stands_beside_its_chance(default_like):
         assert all(cell["beside"].startswith("[") for cell in row[1:] if cell["text"] != "–")
     assert len(first["rows"]) == default_like["ilo"].sizes["step"]
     assert len(second["rows"]) == 12
+    assert [cell["text"] for cell in second["rows"][0][:3]] == ["geographic", "0", "0.810"]
     assert "chance 0" in second["note"]
     assert space_tables.folded({}) == {"geometry": [], "tuning": []}
+    bare = {"companions": default_like["companions"].drop_vars("mutual_chance")}
+    with pytest.raises(ValueError, match="expected 'mutual_chance'"):
+        space_tables.folded(bare)
 
 
 def test_the_terminal_has_a_line_for_each_question(default_like):
@@ -214,27 +173,27 @@ def test_the_terminal_has_a_line_for_each_question(default_like):
     assert lines["distance"] == "2 of 12 correlations hold after Holm (chance 0)"
 
 
-def test_what_the_dictionary_allows_is_the_ceiling_of_aligned_clusters(default_like):
-    for draw, expected in ((report.latent_concepts, 0.9), (report.latent_corrected, 0.87)):
-        (dashed,) = [line for line in draw(default_like).axes[0].lines
-                     if line.get_color() == COLOURS["ceiling"]]  # fmt: skip
-        assert np.asarray(dashed.get_ydata()) == pytest.approx(expected)
-
-
-def test_nearness_that_needs_no_shared_meaning_is_called_so(default_like):
-    text = " ".join(said(default_like))
-    assert "rises where languages share no space, too" in text
-    assert "no evidence of shared meaning" in text
-    (entry,) = geometry_words.spaces(default_like)
-    assert entry.kind == "note"
-    texts = [text.get_text() for text in report.languages_apart(default_like).axes[0].texts]
-    assert "twin" in texts
+def test_what_the_dictionary_allows_is_the_ceiling_of_aligned_clusters_alone(default_like):
+    for draw, expected, others in (
+        (report.latent_concepts, 0.9, [1.0, 1.0]),
+        (report.latent_corrected, 0.87, [0.18]),  # 1 − a chance of 0.82
+    ):
+        (allowed, *beside) = ceilings(draw(default_like))
+        assert allowed == pytest.approx(expected)
+        assert beside == pytest.approx(others)
 
 
 def test_translations_are_held_against_the_band_of_tokens_as_frequent(default_like):
     assert "beyond the band of tokens as frequent [0.001, 0.015]" in said(default_like)[3]
     inside = changed(default_like, "embeddings", translations=lambda v: v * 0 + 0.01)
     assert "within the band" in said(inside)[3]
-    ax = report.embeddings(default_like).axes[2]
+    fewer = changed(default_like, "embeddings", translations=lambda v: v * 0)
+    assert "below the band" in said(fewer)[3]
+    bare = default_like["embeddings"].drop_vars(["translations_low", "translations_high"])
+    assert "band" not in said(default_like | {"embeddings": bare})[3]
+    mixed, ax = report.embeddings(default_like).axes[1:]
+    dotted = [line for panel in (mixed, ax) for line in panel.lines
+              if line.get_linestyle() == ":"]  # fmt: skip
+    assert [line.get_ydata()[0] for line in dotted] == pytest.approx([5.3, 0.006])
     (band,) = ax.collections
     assert band.get_datalim(ax.transData).y1 == pytest.approx(0.015)

@@ -79,13 +79,25 @@ def test_chance_is_dotted_in_every_panel_at_its_own_level(tuned):
 
 
 def test_before_and_after_stand_together_with_chance_and_the_range_of_runs(tuned):
-    first, second = said(tuned)
+    first, second, _ = said(tuned)
     assert first.startswith("Tuning on ada_Latn, nothing frozen: ILO beyond chance ")
     for words in ("before", "after", "chance 0;", "no confidence interval"):
         assert words in first
     assert second.count("chance") == 2
     assert "(untuned 2.00" in second
     assert second.endswith("Alignment is necessary for transfer, not sufficient.")
+
+
+def test_the_numbers_before_and_after_in_it_and_in_the_others_are_their_own(tuned):
+    first, second, _ = said(tuned)
+    mexa = tuned["tuning"]["mexa"].mean("layer")
+    for arm, when in (("base", "before"), ("free", "after")):
+        own = mexa.sel(arm=arm)
+        span = f"{float(own.mean()):.3f} ({float(own.min()):.3f} to {float(own.max()):.3f}) {when}"
+        assert span in first
+    loss = tuned["tuning"]["loss"].sel(arm="free").mean("run")
+    assert f"loss {float(loss[0]):.2f} (" in second
+    assert f"in it and {float(loss[1:].mean()):.2f} (" in second
 
 
 def test_a_list_counts_only_beyond_random_ones_in_every_run(tuned):
@@ -108,7 +120,7 @@ def test_one_run_has_no_range(tuned):
 
 
 def test_the_table_names_what_is_frozen(tuned):
-    (table,) = space_tables.folded(tuned)["tuning"]
+    table, _ = space_tables.folded(tuned)["tuning"]
     rows = {row[0]["text"]: row for row in table["rows"]}
     assert rows["nothing frozen"][1]["text"] == "nothing"
     assert rows["first layers frozen"][1]["text"] == "embed, 0"

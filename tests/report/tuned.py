@@ -36,6 +36,11 @@ def tuning(langs: tuple[str, ...], *, n_layers: int, runs: int = 3) -> xr.Datase
         "value": (per_lang, zero_shot[None] + jitter),
     }
     found |= {"mexa_chance": 1 / 1993, "retrieval_chance": 1 / 997, "phi_chance": 1.0}
+    aligned = np.full((runs, len(ARMS), n_layers, len(langs)), np.nan)
+    aligned[:, :2, :, 1:] = 0.4 + 0.2 * (broken[:2, None, None] + depth[:, None])
+    by_chance = 0 * aligned + 0.25 + 0.1 * broken[:, None, None]
+    found |= {"task_align": ((*per_layer, "lang"), aligned)}
+    found |= {"task_align_chance": ((*per_layer, "lang"), by_chance)}
     majority = (("run", "lang"), np.full((runs, len(langs)), 0.5))
     found |= {"zero_shot_chance": majority, "chance": majority, "loss_chance": float(np.log(948))}
     names = {"run": range(runs), "arm": list(ARMS), "layer": range(n_layers), "lang": list(langs)}
@@ -43,3 +48,40 @@ def tuning(langs: tuple[str, ...], *, n_layers: int, runs: int = 3) -> xr.Datase
     freeze = {arm: [] if arm in ("base", "free") else ["embed", *half] for arm in ARMS}
     return xr.Dataset(found, names,
                       {"source": langs[0], "steps": 100, "freeze": json.dumps(freeze)})  # fmt: skip
+
+
+def pairs(langs: tuple[str, ...], *, n_layers: int) -> xr.Dataset:
+    """Tuning on each language: what it moves more, the task reaches less, deep layers most."""
+    rng = np.random.default_rng(6)
+    m = len(langs)
+    moved = 0.1 + 0.8 * rng.random((n_layers, m, m))
+    reached = 0.9 - 0.4 * moved[-1]
+    np.fill_diagonal(reached, 0.97)
+    between = ("lang_a", "lang_b")
+    found = {"value": (("layer", *between), moved), "chance": (("layer", *between), 0 * moved + 1)}
+    found |= {"value_chance": 1.0, "zero_shot": (between, reached)}
+    found |= {"zero_shot_chance": (between, np.full((m, m), 0.5))}
+    names = {"layer": range(n_layers), "lang_a": list(langs), "lang_b": list(langs)}
+    return xr.Dataset(found, names, {"steps": 100})
+
+
+def transfer(n_layers: int, *, nodes: int = 12, last: float = -0.9, p: float = 0.004) -> xr.Dataset:
+    """Correlations of 0.05 in every layer but the last, which has one as given."""
+    r = np.append(np.full(n_layers - 1, 0.05), last)
+    by_p = np.append(np.full(n_layers - 1, 0.9), p)
+    found = {"value": r - 0.02, "crossed": r, "p": by_p / 4, "p_holm": by_p, "crossed_p": by_p / 3}
+    found |= {"detectable": 0 * r + 0.5, "crossed_detectable": 0 * r + 0.6}
+    values = {name: ("layer", own) for name, own in found.items()}
+    values |= {"transfer": ("distance", [0.33]), "transfer_p": ("distance", [0.2])}
+    values |= {"transfer_detectable": ("distance", [0.44]), "chance": 0.0}
+    names = {"layer": range(n_layers), "distance": ["genetic"]}
+    return xr.Dataset(values, names, {"nodes": nodes})
+
+
+def moved_by_distance(n_layers: int, *, p: float) -> xr.Dataset:
+    """Change by tuning against one distance, in every layer alike."""
+    flat = np.full((n_layers, 1), 1.0)
+    found = {"value": 0.7 * flat, "p": p * flat / 2, "p_holm": p * flat, "detectable": 0.58 * flat}
+    names = {"layer": range(n_layers), "distance": ["genetic"]}
+    values = {name: (("layer", "distance"), own) for name, own in found.items()}
+    return xr.Dataset(values | {"chance": 0.0}, names, {"nodes": 12})

@@ -67,6 +67,13 @@ def test_a_path_says_which_table_its_rows_are_of(path: str, table: str) -> None:
     assert dims(path)[0] == ("example" if table == "examples" else "token")
 
 
+def test_a_word_on_the_border_of_two_slabs_belongs_to_its_sentence() -> None:
+    tables = {"words": pd.DataFrame({"example": [0, 255, 256, 256, 511, 512]})}
+    found = [rows_of("embed/words", tables, *slab) for slab in ((0, 256), (256, 512), (512, 600))]
+    assert found == [slice(0, 2), slice(2, 5), slice(5, 6)]
+    assert rows_of("embed/mean", tables, 256, 512) == slice(256, 512)
+
+
 def test_words_come_back_with_their_table_along_the_rows(worded: Any, tmp_path: Path) -> None:
     write(worded, tmp_path / "0000_step16.h5")
     store = ActivationStore.open(tmp_path)
@@ -138,7 +145,7 @@ def test_files_without_words_open_as_they_did(planted: Any, tmp_path: Path) -> N
     with pytest.raises(KeyError, match="got path 'hook_resid_post/words'; valid are embed/mean"):
         store.read(16, 0, "hook_resid_post/words")
     with pytest.raises(KeyError, match="got path 'hook_resid_post/words'; valid are embed/mean"):
-        store.map(lambda X, _: len(X), "hook_resid_post/words")
+        store.map(lambda X, _: len(X), "hook_resid_post/words", groups={"g0"})
 
 
 def test_bytes_count_the_rows_of_each_table() -> None:

@@ -59,12 +59,15 @@ def test_numbers_are_those_of_the_pure_function_and_of_the_layers_mean():
     assert found.attrs["covariates"] == "script"
     table = given["apart"].values[1]
     pure = pair_correlations(table, DISTANCES, covariates=beside, **FEW)
-    for name, column in {"value": "spearman", "p": "p", "partial": "partial"}.items():
+    same = ("pearson", "p", "p_holm", "detectable", "partial", "partial_p", "partial_detectable")
+    for name, column in {"value": "spearman", **dict(zip(same, same, strict=True))}.items():
         flat = found[name].transpose("distance", "layer").values.ravel()
-        assert flat.tolist() == pure[column].tolist()
-    mean = pair_correlations(table.mean(0), DISTANCES, **FEW)
-    assert found["mean"].values.tolist() == mean["spearman"].tolist()
-    assert found["mean_p"].values.tolist() == mean["p"].tolist()
+        assert flat.tolist() == pure[column].tolist(), name
+    mean = pair_correlations(table.mean(0), DISTANCES, covariates=beside, **FEW)
+    columns = {"mean": "spearman", "mean_p": "p", "mean_detectable": "detectable"}
+    for name, column in columns.items():
+        assert found[name].values.tolist() == mean[column].tolist(), name
+    assert pure[["spearman", *same]].T.duplicated().sum() == 0  # or one could stand for another
 
 
 def test_distances_are_matched_by_name_whatever_their_order():
@@ -137,6 +140,36 @@ def test_a_high_diagonal_makes_a_correlation_but_no_transfer():
     assert float(found["value"][0]) > 0.2 > abs(float(found["crossed"][0]))
     assert float(found["detectable"][0]) > float(found["value"][0])
     assert crossed["value"].values.tolist() == found["crossed"].values.tolist()
+
+
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_accuracy_is_held_against_distances_with_or_without_the_diagonal(diagonal):
+    moved, fine = np.random.default_rng(5).uniform(0, 1, (2, 10, 10))
+    accuracy = pd.DataFrame(fine, index=LANGUAGES, columns=LANGUAGES)
+    beside = {"script": scripts_apart(LANGUAGES)}
+    given = {"covariates": beside, "diagonal": diagonal, **FEW}
+    found = transfer_study(impact(moved[None]), accuracy.T.sort_index().T, distances=DISTANCES,
+                           **given)  # fmt: skip
+    pure = pair_correlations(fine, DISTANCES, **given)
+    for name, column in {"": "spearman", "_p": "p", "_detectable": "detectable"}.items():
+        assert found[f"transfer{name}"].values.tolist() == pure[column].tolist(), name
+    pure = pair_correlations(moved, {"accuracy": fine}, **given)
+    for name in ("pearson", "p", "partial", "partial_p", "detectable"):
+        assert found[name].values.tolist() == pure[name].tolist(), name
+    without = pair_correlations(moved, {"accuracy": fine}, **{**given, "diagonal": False})
+    for name, column in {"": "spearman", "_p": "p", "_detectable": "detectable"}.items():
+        assert found[f"crossed{name}"].values.tolist() == without[column].tolist(), name
+    assert found.attrs["diagonal"] == diagonal
+
+
+def test_a_series_of_steps_and_accuracies_below_nothing_are_refused():
+    moved = np.random.default_rng(4).uniform(0, 1, (1, 10, 10))
+    table = pd.DataFrame(moved[0], index=LANGUAGES, columns=LANGUAGES)
+    with pytest.raises(ValueError, match="got a series of steps"):
+        transfer_study(impact(moved).expand_dims(step=[0]), table)
+    table.loc["rus_Cyrl", "eng_Latn"] = -0.1
+    with pytest.raises(ValueError, match="accuracy -0.1 from rus_Cyrl to eng_Latn"):
+        transfer_study(impact(moved), table)
 
 
 def test_accuracies_are_fractions_of_every_pair():

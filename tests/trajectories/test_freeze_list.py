@@ -59,9 +59,21 @@ def test_where_half_of_the_pairs_are_as_far_as_any_these_are_the_far_ones():
     assert freeze_list(phi, n_layers=1, distances=genetic(LANGUAGES)) == [2]
 
 
+def test_a_pair_at_the_middle_distance_is_not_far_where_others_are_farther():
+    phi = moved([[0.1] * 4, [0.1] * 4, [0.1] * 4])
+    phi.loc[{"layer": 1, "lang_a": "eng_Latn", "lang_b": "deu_Latn"}] = 7.0
+    phi.loc[{"layer": 2, "lang_a": "deu_Latn", "lang_b": "jpn_Jpan"}] = 2.0
+    table = genetic(LANGUAGES) * 0 + 0.5
+    for lang in ("deu_Latn", "fin_Latn"):
+        table.loc[lang, "jpn_Jpan"] = table.loc["jpn_Jpan", lang] = 0.9
+    assert freeze_list(phi, n_layers=1, distances=table) == [2]
+
+
 def test_order_of_languages_runs_and_ties_do_not_matter():
     turned = PHI.isel(lang_a=[2, 0, 3, 1], lang_b=[3, 1, 0, 2]).transpose("lang_b", "layer", ...)
-    runs = xr.concat([turned + 0.05, turned - 0.05], dim="run")
+    noise = np.random.default_rng(1).uniform(0, 5, turned.shape)
+    runs = xr.concat([turned + noise, turned - noise], dim="run")
+    assert freeze_list(runs[0], n_layers=2, languages=["fin_Latn"]) != [0, 3]
     assert freeze_list(runs, n_layers=2, languages=["fin_Latn"]) == [0, 3]
     assert freeze_list(PHI * 0, n_layers=2, languages=["fin_Latn"]) == [0, 1]
 
@@ -87,6 +99,15 @@ def test_what_no_list_can_be_made_of_is_refused(asked, message):
         freeze_list(PHI, **asked)
 
 
+def test_a_layer_without_any_number_and_distances_of_one_source_are_refused():
+    silent = PHI.where(PHI["layer"] != 1)
+    with pytest.raises(ValueError, match="got layers without a finite Φ for these languages"):
+        freeze_list(silent, n_layers=1, languages=["fin_Latn"])
+    one = PHI.sel(lang_a="eng_Latn", drop=True).rename(lang_b="lang")
+    with pytest.raises(ValueError, match="got distances for one source; expected languages"):
+        freeze_list(one, n_layers=1, distances=genetic(LANGUAGES))
+
+
 def test_random_lists_are_of_one_size_distinct_and_never_the_chosen_one():
     for seed in range(20):
         lists = random_lists(6, 2, n=14, chosen=[4, 1], seed=seed)
@@ -95,6 +116,22 @@ def test_random_lists_are_of_one_size_distinct_and_never_the_chosen_one():
         assert all(each == sorted(set(each)) and len(each) == 2 for each in lists)
     assert random_lists(6, 2, n=3, seed=1) == random_lists(6, 2, n=3, seed=1)
     assert random_lists(6, 2, n=3, seed=1) != random_lists(6, 2, n=3, seed=2)
+
+
+@pytest.mark.parametrize("chosen", [(), [2], [7, 8], [1, 1], [0, 1, 2]])
+def test_what_is_no_list_of_that_size_and_model_takes_none_away(chosen):
+    lists = random_lists(4, 2, n=6, chosen=chosen)
+    assert len({tuple(each) for each in lists}) == 6
+    with pytest.raises(ValueError, match="n=7 lists; expected 1 to 6"):
+        random_lists(4, 2, n=7, chosen=chosen)
+
+
+def test_the_chosen_one_is_left_out_where_lists_are_too_many_to_write_down(monkeypatch):
+    monkeypatch.setitem(random_lists.__globals__, "MOST_LISTED", 1)
+    for chosen in ([4, 1], [1, 4]):
+        lists = random_lists(6, 2, n=14, chosen=chosen)
+        assert len({tuple(each) for each in lists}) == 14
+        assert [1, 4] not in lists
 
 
 def test_every_layer_is_drawn_as_often_and_deep_models_too():

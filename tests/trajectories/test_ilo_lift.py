@@ -132,6 +132,14 @@ def test_two_languages_ask_for_one_other_and_one_is_refused(tmp_path):
         ilo(made, permutations=0)
 
 
+def test_few_sentences_have_as_many_neighbours_as_there_are(tmp_path):
+    few = Stage(n_concepts=2, n_groups=3, n_langs=3, widths=(8,))
+    rng = np.random.default_rng(0)
+    found = companions(few.write(tmp_path / "few", {0: {PATH: rng.normal(size=(18, 8))}}))
+    assert found.attrs["k"] == 5
+    assert float(found["mutual_chance"]) == 1
+
+
 def test_attributes_say_what_was_done(store):
     found = ilo(store, permutations=2)
     assert found.attrs == {

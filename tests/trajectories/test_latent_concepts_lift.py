@@ -142,6 +142,34 @@ def test_a_given_dictionary_is_used_for_all_words(made):
         latent_concepts(store, dictionary={PAIR: known}, **dials)
 
 
+def test_clusters_of_the_words_of_a_sentence_are_no_twins(made, tmp_path):
+    store, _ = made
+    rng = np.random.default_rng(7)
+    # Each sentence of each language has a place of its own; what its words mean plays no part.
+    places = 8 * rng.standard_normal((len(store.examples), D))
+    own = places[store.tokens["example"]] + 0.1 * rng.standard_normal((len(store.tokens), D))
+    with CheckpointWriter.open(
+        tmp_path / "0000_step100.h5",
+        header={"model": "planted", "step": 100, "weight_hash": "2" * 64},
+        examples=store.examples,
+        labels=store.labels,
+        concepts=store.concepts,
+        arrays={(PATH, 0): (D, "float32")},
+        tokens=store.tokens,
+    ) as writer:
+        writer.write(0, {(PATH, 0): own.astype("float32")})
+        writer.finish()
+    pairs = {
+        (LANGS[a], LANGS[1 - a]): {spelled(a, i): [spelled(1 - a, i)] for i in range(N_MEANINGS)}
+        for a in (0, 1)
+    }
+    found = latent_concepts(
+        ActivationStore.open(tmp_path), path=PATH, dictionary=pairs, clusters=N_GROUPS,
+        permutations=10, word_cap=N_GROUPS * N_TOKENS,
+    )  # fmt: skip
+    assert found["corrected"].mean() < 0.05
+
+
 def test_drawn_words_are_read_as_tokens_are(made, tmp_path):
     store, _ = made
     words = store.tokens.drop(columns=["id", "kind"])
