@@ -94,7 +94,8 @@ class TraceConfig:
     tune: str | None = None
     """Language on which the last checkpoint is tuned. None given: the first of the set."""
     tune_texts: str | None = None
-    """File of texts in that language, one a line; the lab brings its own."""
+    """File of texts in that language, one a line, or a folder of LANG.txt; the lab brings its
+    own."""
     tune_steps: int = 100
     """Updates of each tuning."""
     figures: tuple[Format, ...] = ()
@@ -257,7 +258,7 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
         return
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.h5.partial").unlink(missing_ok=True)
-    for made in ("causes", "interventions"):  # by other settings
+    for made in ("causes", "interventions", "tuning"):  # by other settings
         shutil.rmtree(out / made, ignore_errors=True)
     partial = out / ".trace.json.partial"
     partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -76,22 +76,30 @@ def languages_known(languages: Iterable[str]) -> list[Language]:
 
 
 def meant(given: str) -> str:
-    """Which codes of the table may be meant by an ISO code, or by an English name; or nothing.
+    """Which codes of the table may be meant by an ISO code or an English name; empty for none.
 
-    The first two letters of an ISO 639-3 code are not always its ISO 639-1 code (``es`` is
-    Spanish, ``est`` Estonian), so that the names stand beside.
-
-    >>> meant("deu"), meant("de"), meant("qaa")
-    ('deu: valid is deu_Latn (German)', 'de: valid is deu_Latn (German)', '')
+    >>> meant("deu"), meant("es"), meant("qaa")
+    ('deu: valid is deu_Latn (German)', 'es: valid is spa_Latn (Spanish)', '')
     """
     iso = re.split("[-_]", given.strip().lower())[0]
-    head = f"{iso}_" if len(iso) == 3 else iso
     rows = language_table().values()
-    near = [row for row in rows if len(iso) > 1 and row.code.startswith(head)]
+    near = [row for row in rows if row.path[-1] == iso]
+    near = near or [row for row in rows if _macrolanguage(row.path[-1]) == _macrolanguage(iso)]
     near = near or [row for row in rows if row.name.lower() == given.strip().lower()]
     if not near:
         return ""
-    return f"{given}: valid is " + " or ".join(f"{row.code} ({row.name})" for row in near)
+    return f"{given.strip()}: valid is " + " or ".join(f"{row.code} ({row.name})" for row in near)
+
+
+@lru_cache(maxsize=1024)
+def _macrolanguage(iso: str) -> str:
+    """The shortest code of a language, or of the larger one it is part of: ``arb`` → ``ar``."""
+    import langcodes
+
+    try:
+        return langcodes.standardize_tag(iso, macro=True)
+    except ValueError:
+        return iso
 
 
 def distinct(languages: Iterable[str]) -> list[str]:

@@ -117,9 +117,11 @@ def language_distance(results: Results) -> "Figure":
     Raises
     ------
     ValueError
-        Without ``distances``, or where it has no ``chance``.
+        Without ``distances``, where it has no ``chance``, or no steps.
     """
     found = demand(results, "distances")
+    if "step" not in found.dims:
+        raise ValueError("got a study of one moment; expected a series over steps, as a trace has")
     names = [str(name) for name in found["distance"].values]
     nodes, covariates = attribute(found, "nodes"), attribute(found, "covariates")
     columns = min(len(names), COLUMNS)

@@ -191,6 +191,9 @@ def test_one_pair_is_nothing_to_search_among():
         ("deu_Cyrl", "deu_Cyrl: valid is deu_Latn (German)"),
         ("german", "german: valid is deu_Latn (German)"),
         ("zho", "zho: valid is zho_Hans (Chinese"),
+        ("es", "es: valid is spa_Latn (Spanish)"),
+        ("ger", "ger: valid is deu_Latn (German)"),
+        ("ar", "ar: valid is arb_Arab ("),
     ],
 )
 def test_a_code_of_another_register_is_told_the_one_that_is_known(given, valid, tmp_path):
