@@ -18,12 +18,13 @@ from neurotrace.road import Road
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.distance_study import freeze_list
 from neurotrace.trajectories.word_rows import Dictionaries
-from neurotrace.tuning_arms import NAMES, Freeze, Stage, freeze_lists
+from neurotrace.tuning_arms import NAMES, Freeze, Stage, alike, freeze_lists, joined
 from neurotrace.tuning_scores import (
     ALIGNED,
     PATH,
     Sentences,
     aligned,
+    change,
     losses,
     nothing_aligned,
     spaces,
@@ -69,9 +70,10 @@ def tune(
 
     The arms: ``base``, untouched; ``free``, nothing frozen; ``frozen_embed``, the embeddings
     alone; ``frozen_early`` and ``frozen_late``, the first and the last third of the blocks;
-    ``frozen_phi``, as many blocks, those that moved most in ``free``; ``frozen_random_1`` … as
-    many drawn at random, and ``frozen_random``, their mean. All that freeze blocks freeze the
-    embeddings too and so differ in the blocks alone; a list always names what it freezes.
+    ``frozen_phi``, as many blocks, those that moved most in ``free``; ``frozen_random_1`` …, as
+    many blocks as ``frozen_phi`` drawn at random, and ``frozen_random``, their mean. All that
+    freeze blocks freeze the embeddings too and so differ in the blocks alone. Arms of the same
+    list are tuned once; ``alike`` in the attributes names them.
 
     Parameters
     ----------
@@ -85,11 +87,13 @@ def tune(
     lr
         Of the model's parameters: Philippy et al. (2023); tiny models need more.
     freeze_phi
-        Blocks of ``frozen_phi``. By default they are chosen from Φ of the first run's ``free`` on
-        the languages ``choose_on`` only, so that the others can judge them.
+        Blocks of ``frozen_phi``, as many as you like. By default a third of all, chosen from Φ of
+        the first run's ``free`` on the languages ``choose_on`` and half A of the groups. Spaces of
+        all arms and runs are then measured on half B, and the other languages can judge them.
     choose_on
         By default the first half of the languages that are not the source, rounded down; none
-        where that is nothing, and no ``frozen_phi`` then.
+        where that is nothing, and no ``frozen_phi`` then. With ``freeze_phi``, the languages that
+        it was chosen on, if you say so.
     seeds
         One run each: order of the texts, new heads, halves. Random lists come from the first.
     k, t, permutations, sentences
@@ -101,23 +105,26 @@ def tune(
 
     Returns
     -------
-    ``ilo ilo_chance ilo_corrected phi`` (run, arm, layer, lang), ``mexa retrieval`` (run, arm,
-    layer), ``mexa_chance retrieval_chance phi_chance``, ``loss`` (run, arm, lang) nats a token
-    with ``loss_chance``, the logarithm of the vocabulary. ``zero_shot`` (run, arm, lang), also
-    ``value``: accuracy on half B of each language of a classifier whose body was tuned, under the
-    arm's freeze list, on half A of the source (``base``: its head alone); ``probe``: of a linear
-    probe on the states after tuning on texts; ``zero_shot_chance`` (run, lang), also ``chance``,
-    the commonest concept's share. Sentences of no or several concepts have no part in these; NaN
-    where there are no two concepts. ``task_align`` and ``task_align_chance`` (run, arm, layer,
-    lang), C-ALIGN from the source to each language: ``base`` is the untuned model, ``free`` the
-    body of the classifier whose accuracy is ``zero_shot``; NaN for other arms, left out without
-    a task.
+    ``ilo ilo_chance ilo_corrected phi mexa retrieval`` (run, arm, layer, lang), the last two of
+    the source and each other language, ``mexa_chance retrieval_chance phi_chance``; ``loss`` (run,
+    arm, lang) nats a token with ``loss_chance``, the logarithm of the vocabulary. ``zero_shot``
+    (run, arm, lang), also ``value``: accuracy on half B of each language of a classifier whose
+    body was tuned, under the arm's freeze list, on half A of the source (``base``: its head
+    alone), with ``zero_shot_chance_low zero_shot_chance_high``, 95 % of what permuted names of
+    concepts give, of ``frozen_random`` the mean; ``probe``: of a linear probe on the states after
+    tuning on texts; ``zero_shot_chance`` (run, lang), also ``chance``, the commonest concept's
+    share. Sentences of no or several concepts have no part in these; NaN where there are no two
+    concepts. ``task_align task_align_chance`` (run, arm, layer, lang), C-ALIGN from the source to
+    each language, on words of groups that no classifier learnt from: ``base`` is the untuned
+    model, ``free`` the body of the classifier of ``zero_shot``; NaN for other arms, left out
+    without a task. ``phi_choosing`` (layer, lang): Φ that blocks were chosen from, where they were.
 
     Raises
     ------
     ValueError
         For a source or languages to choose on that the set lacks, unknown arms, no texts left,
-        layers that the model lacks, or a set that is not parallel.
+        layers that the model lacks, a set that is not parallel, or one of fewer than 16 groups
+        where blocks are to be chosen.
 
     Notes
     -----
@@ -151,29 +158,38 @@ def tune(
     training: dict[str, Any] = {"steps": steps, "lr": lr, "bos": bos,
                                 "exclude_ids": exclude_ids, "device": device,
                                 "trust_remote_code": trust_remote_code}  # fmt: skip
+    is_chosen = "frozen_phi" in arms and freeze_phi is None and bool(chosen) and n_layers > 1
     lists = freeze_lists(n_layers, freeze_phi, n_random, seed=seeds[0])
-    runs, kept, base = [], 0, None
-    for seed in seeds:
-        stage = Stage.of(checkpoint, concepts, source, texts, out=out, seed=seed, **training)
-        base, kept = base or stage.untuned(), len(stage.texts)
-        measure = _Measure(stage, base, Sentences.of(base, most=sentences, seed=seed), layer, seed,
+    stages = [Stage.of(checkpoint, concepts, source, texts, out=out, seed=seed, **training)
+              for seed in seeds]  # fmt: skip
+    base, kept = stages[0].untuned(), len(stages[0].texts)
+    judging = Sentences.of(base)
+    if is_chosen:
+        choosing, judging = judging.halved(seed=seeds[0])
+        free = stages[0].tuned([], stages[0].at("free", seed=seeds[0]), seed=seeds[0])
+        moved = change(base, free, choosing.drawn(sentences, seed=seeds[0]))
+        size = len(lists["frozen_early"]) - len(NAMES)
+        found = freeze_list(moved, n_layers=size, languages=chosen)
+        lists = freeze_lists(n_layers, found, n_random, seed=seeds[0])
+    lists = {name: own for name, own in lists.items() if _is_of(name, arms)}
+    same, runs = alike(lists), []
+    for seed, stage in zip(seeds, stages, strict=True):
+        measure = _Measure(stage, base, judging.drawn(sentences, seed=seed), layer, seed,
                            {"k": k, "t": t, "permutations": permutations},
                            {"dictionary": dictionary, "clusters": clusters})  # fmt: skip
         found_of = {"base": measure.base([*range(n_layers), *EVERYTHING])}
         found_of["free"] = measure.arm("free", [])
-        wanted = "frozen_phi" in arms and freeze_phi is None and chosen
-        if "frozen_phi" not in lists and wanted and n_layers > 1:
-            size = len(lists["frozen_early"]) - len(NAMES)
-            found = freeze_list(found_of["free"]["phi"], n_layers=size, languages=chosen)
-            lists = freeze_lists(n_layers, found, n_random, seed=seeds[0])
-        lists = {name: own for name, own in lists.items() if _is_of(name, arms)}
-        found_of |= {name: measure.arm(name, freeze) for name, freeze in lists.items()}
-        runs.append(_joined(found_of).assign(measure.chances()))
+        for name, freeze in lists.items():
+            twin = same.get(name)
+            found_of[name] = found_of[twin] if twin else measure.arm(name, freeze)
+        runs.append(joined(found_of).assign(measure.chances()))
     moving = [name for name, values in runs[0].items() if values.dims]
     result = xr.concat(runs, dim=pd.Index(list(seeds), name="run"), data_vars=moving,
                        coords="minimal", compat="override")  # fmt: skip
     if result["task_align"].isnull().all():
         result = result.drop_vars(list(ALIGNED))
+    if is_chosen:
+        result["phi_choosing"] = moved
     result["value"], result["chance"] = result["zero_shot"], result["zero_shot_chance"]
     result["loss_chance"] = float(np.log(config.vocab_size))
     result.attrs = {
@@ -181,7 +197,8 @@ def tune(
         "t": t, "permutations": permutations, "probe_layer": layer,
         "dropped": len(texts) - kept,
         "freeze": json.dumps({"free": [], **lists}), "seeds": json.dumps(list(seeds)),
-        "chosen_on": ", ".join(chosen if freeze_phi is None and "frozen_phi" in arms else ()),
+        "alike": json.dumps(same),
+        "chosen_on": ", ".join(chosen if is_chosen or (freeze_phi and choose_on) else ()),
     }  # fmt: skip
     return result
 
@@ -271,10 +288,11 @@ class _Measure:
         return {"zero_shot_chance": np.nan if task is None else task.chance()}
 
     def _scores(self, name: str, freeze: Freeze, store: ActivationStore) -> xr.Dataset:
-        found = spaces(self.before, store, self.sentences, seed=self.seed, **self.dials)
+        found = spaces(self.before, store, self.sentences, source=self.stage.source,
+                       seed=self.seed, **self.dials)  # fmt: skip
         classifier = self.stage.classifier(freeze, self._at(name), seed=self.seed)
         found["loss"] = losses(store)
-        found["zero_shot"] = self.stage.zero_shot(classifier)
+        found = found.merge(self.stage.zero_shot(classifier, seed=self.seed))
         found["probe"] = self.stage.probed(store, self.layer)
         return found.merge(self._aligned(name, classifier))
 
@@ -282,10 +300,8 @@ class _Measure:
         """Latent concepts of the untuned model, and of the body of the free classifier."""
         if classifier is None or name not in ("base", "free"):
             return nothing_aligned(self.before)
-        base = name == "base"  # all but its head is frozen
-        model = self.stage.checkpoint if base else classifier
-        folder = self.stage.out / "base" if base else self._at(name)
-        store = self.stage.words(model, folder / "words")
+        model = self.stage.checkpoint if name == "base" else classifier  # base: all but its head
+        store = self.stage.words(model, self._at(name) / "unseen_words")
         return aligned(
             store, self.stage.source, permutations=self.dials["permutations"], seed=self.seed,
             **self.words,
@@ -293,19 +309,6 @@ class _Measure:
 
     def _at(self, name: str) -> Path:
         return self.stage.at(name, seed=self.seed)
-
-
-def _joined(arms: dict[str, xr.Dataset]) -> xr.Dataset:
-    """All arms along ``arm``, the mean of the random ones before them."""
-    drawn = [name for name in arms if name.startswith("frozen_random_")]
-    scalars = [name for name, values in arms["base"].items() if not values.dims]
-    moving = {name: own.drop_vars(scalars) for name, own in arms.items()}
-    if drawn:
-        mean = xr.concat([moving[name] for name in drawn], dim="replicate").mean("replicate")
-        rest = {name: moving.pop(name) for name in drawn}
-        moving |= {"frozen_random": mean, **rest}
-    joined = xr.concat(list(moving.values()), dim="arm").assign_coords(arm=list(moving))
-    return joined.assign({name: arms["base"][name] for name in scalars})
 
 
 def _is_of(name: str, arms: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """The arms of a tuning experiment: what each freezes, how it is tuned and what is read of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from neurotrace.concepts import ConceptSet
 from neurotrace.splits import halves
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.distance_study import random_lists
-from neurotrace.tuning_scores import PATH, WORDS, probe
+from neurotrace.tuning_scores import PATH, WORDS, name_band, probe
 
 NAMES = ("embed",)  # frozen in every arm that freezes blocks, so that these differ in blocks alone
 LOSS_SENTENCES = 64  # a language
+REACHED = ("zero_shot", "zero_shot_chance_low", "zero_shot_chance_high")
 DEVICE = ("device", "trust_remote_code")
 
 Freeze = list[int | str]
@@ -111,19 +112,36 @@ class Stage:
 
     def states(self, checkpoint: Checkpoint, folder: Path) -> ActivationStore:
         """The sentences' states and losses under one model."""
-        return self._captured(checkpoint, folder, PATH, loss_sentences=LOSS_SENTENCES)
+        every = self.concepts
+        return self._captured(checkpoint, folder, PATH, every, loss_sentences=LOSS_SENTENCES)
 
     def words(self, checkpoint: Checkpoint, folder: Path) -> ActivationStore:
-        """The states of words under one model, the same words under every one."""
-        return self._captured(checkpoint, folder, WORDS, loss_sentences=0)
+        """The states of words under one model, the same words under every one: of sentences that
+        no classifier learnt from, nor from their translations."""
+        return self._captured(checkpoint, folder, WORDS, self.unseen(), loss_sentences=0)
+
+    def unseen(self) -> ConceptSet:
+        """The set without the groups that the task is learnt from."""
+        frame = self.concepts.frame
+        if self.task is None:
+            return self.concepts
+        learnt = frame["group"].iloc[self.task.train]
+        kept = frame[~frame["group"].isin(learnt)].reset_index(drop=True)
+        return replace(self.concepts, frame=kept)
 
     def _captured(
-        self, checkpoint: Checkpoint, folder: Path, path: str, *, loss_sentences: int
+        self,
+        checkpoint: Checkpoint,
+        folder: Path,
+        path: str,
+        concepts: ConceptSet,
+        *,
+        loss_sentences: int,
     ) -> ActivationStore:
         from neurotrace import capture
 
         return capture.run(
-            [checkpoint], self.concepts, folder, what=(path,), loss_sentences=loss_sentences,
+            [checkpoint], concepts, folder, what=(path,), loss_sentences=loss_sentences,
             backend="plain", progress=False, **self.capturing,
         )  # fmt: skip
 
@@ -151,18 +169,23 @@ class Stage:
         )  # fmt: skip
         return series[-1]
 
-    def zero_shot(self, classifier: Checkpoint | None) -> xr.DataArray:
-        """``(lang,)`` accuracy of a classifier that was tuned in the source language."""
+    def zero_shot(self, classifier: Checkpoint | None, *, seed: int) -> xr.Dataset:
+        """``REACHED`` (lang): accuracy of a classifier that was tuned in the source language, and
+        the band of its accuracies under permuted names of concepts."""
         from neurotrace.causal.tuning_heads import classify
 
         if self.task is None or classifier is None:
-            return self._nothing()
+            return xr.Dataset({name: self._nothing() for name in REACHED})
         task, options = self.task, {k: v for k, v in self.capturing.items() if k in DEVICE}
         rows = np.concatenate(list(task.test.values()))
-        right = classify(classifier, task.texts[rows].tolist(), **options) == task.labels[rows]
-        parts = np.split(right, np.cumsum([len(own) for own in task.test.values()])[:-1])
-        values = [float(part.mean()) for part in parts]
-        return xr.DataArray(values, {"lang": list(task.test)}, dims="lang")
+        told = classify(classifier, task.texts[rows].tolist(), **options)
+        parts = np.split(told, np.cumsum([len(own) for own in task.test.values()])[:-1])
+        values = [
+            (float((part == (true := task.labels[own])).mean()), *name_band(part, true, seed=seed))
+            for part, own in zip(parts, task.test.values(), strict=True)
+        ]
+        columns = zip(REACHED, np.array(values).T, strict=True)
+        return xr.Dataset({name: ("lang", v) for name, v in columns}, {"lang": list(task.test)})
 
     def probed(self, store: ActivationStore, layer: int) -> xr.DataArray:
         """``(lang,)`` accuracy of a linear probe on the states of one layer."""
@@ -179,18 +202,43 @@ class Stage:
 def freeze_lists(
     n_layers: int, phi: Sequence[int] | None, n_random: int, *, seed: int
 ) -> dict[str, Freeze]:
-    """The freeze list of every arm that has one, blocks by number and parts by name."""
+    """The freeze list of every arm that has one, blocks by number and parts by name.
+
+    ``frozen_early`` and ``frozen_late`` are a third of the blocks. Random lists are as long as
+    ``frozen_phi`` where it is given, whatever its length, and else a third; no two are alike, and
+    none is ``frozen_phi``, which is held against them, but one may be the first or last blocks:
+    they are lists as good as any. Fewer than ``n_random`` where there are no more of that size.
+    """
     size = max(1, n_layers // 3)
     blocks = {"frozen_early": [*range(size)], "frozen_late": [*range(n_layers - size, n_layers)]}
     if phi is not None:
         blocks["frozen_phi"], size = sorted(phi), len(phi)
-    tested, own = list(blocks.values()), blocks.get("frozen_phi", blocks["frozen_early"])
-    there = min(comb(n_layers, size) - 1, n_random + len(tested))
-    if n_random and there > 0:
+    own = blocks.get("frozen_phi", [])
+    there = min(comb(n_layers, size) - bool(own), n_random)
+    if there > 0:
         drawn = random_lists(n_layers, size, n=there, chosen=own, seed=seed)
-        others = [each for each in drawn if each not in tested][:n_random]
-        blocks |= {f"frozen_random_{n}": each for n, each in enumerate(others, start=1)}
+        blocks |= {f"frozen_random_{n}": each for n, each in enumerate(drawn, start=1)}
     return {"frozen_embed": [*NAMES], **{name: [*each, *NAMES] for name, each in blocks.items()}}
+
+
+def alike(lists: dict[str, Freeze]) -> dict[str, str]:
+    """Arms that freeze what an arm before them freezes → that arm, which stands for both."""
+    first: dict[tuple[int | str, ...], str] = {}
+    stands = {name: first.setdefault(tuple(own), name) for name, own in lists.items()}
+    return {name: one for name, one in stands.items() if one != name}
+
+
+def joined(arms: dict[str, xr.Dataset]) -> xr.Dataset:
+    """All arms along ``arm``, the mean of the random ones before them."""
+    drawn = [name for name in arms if name.startswith("frozen_random_")]
+    scalars = [name for name, values in arms["base"].items() if not values.dims]
+    moving = {name: own.drop_vars(scalars) for name, own in arms.items()}
+    if drawn:
+        mean = xr.concat([moving[name] for name in drawn], dim="replicate").mean("replicate")
+        rest = {name: moving.pop(name) for name in drawn}
+        moving |= {"frozen_random": mean, **rest}
+    result = xr.concat(list(moving.values()), dim="arm").assign_coords(arm=list(moving))
+    return result.assign({name: arms["base"][name] for name in scalars})
 
 
 def _new(texts: Sequence[str], concepts: ConceptSet) -> list[str]:

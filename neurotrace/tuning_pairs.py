@@ -137,7 +137,7 @@ def _task(
 ) -> tuple[xr.DataArray, list[xr.DataArray]]:
     """Φ of every classifier's body, and its accuracy in every language."""
     made = {s.source: s.classifier([], s.at(FREE, seed=seed), seed=seed) for s in stages}
-    reached = [stage.zero_shot(made[stage.source]) for stage in stages]
+    reached = [s.zero_shot(made[s.source], seed=seed)["zero_shot"] for s in stages]
     bodies = {
         stage.source: stage.states(own, stage.at(FREE, seed=seed) / "task")
         for stage in stages if (own := made[stage.source]) is not None

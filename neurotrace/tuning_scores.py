@@ -1,7 +1,6 @@
 """How the languages of a tuned model lie to each other, beside the model it was tuned from."""
 
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ PATH, WORDS = "hook_resid_post/mean", "hook_resid_post/words"
 ALIGNED = {"task_align": "value", "task_align_chance": "chance"}
 MIXED = {"ilo": "ilo", "ilo_chance": "chance", "ilo_corrected": "corrected"}
 CENTERED = {"centered": "ilo", "centered_chance": "chance", "centered_corrected": "corrected"}
+FEWEST = 8  # groups
+PERMUTED = 200  # orders of concept names
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Sentences:
     rows: NDArray[np.intp]
 
     @classmethod
-    def of(cls, store: ActivationStore, *, most: int, seed: int) -> "Sentences":
-        """Groups that stand in every language, at most so many, drawn with the seed.
+    def of(cls, store: ActivationStore) -> "Sentences":
+        """Groups that stand in every language.
 
         Raises
         ------
@@ -53,13 +54,36 @@ class Sentences:
             columns=store.languages
         )
         whole = wide.dropna().to_numpy(dtype=np.intp)
-        if len(store.languages) < 2 or len(whole) < 8:
+        if len(store.languages) < 2 or len(whole) < FEWEST:
             raise ValueError(
                 f"got {len(whole)} groups that stand in all of {len(store.languages)} languages; "
-                "expected at least 8 in at least 2: before and after are compared on translations"
+                f"expected at least {FEWEST} in at least 2: before and after are compared on "
+                "translations"
             )
-        drawn = np.random.default_rng([seed, 44]).permutation(len(whole))[:most]
-        return cls(tuple(store.languages), whole[np.sort(drawn)].T)
+        return cls(tuple(store.languages), whole.T)
+
+    def drawn(self, most: int, *, seed: int) -> "Sentences":
+        """At most so many of the groups, drawn with the seed."""
+        kept = np.random.default_rng([seed, 44]).permutation(self.rows.shape[1])[:most]
+        return replace(self, rows=self.rows[:, np.sort(kept)])
+
+    def halved(self, *, seed: int) -> "tuple[Sentences, Sentences]":
+        """Half A of the groups, to choose blocks on, and half B, to judge them on.
+
+        Raises
+        ------
+        ValueError
+            For fewer than 16 groups.
+        """
+        n = self.rows.shape[1]
+        if n < 2 * FEWEST:
+            raise ValueError(
+                f"got {n} groups that stand in all languages; expected at least {2 * FEWEST}, "
+                "blocks to freeze being chosen on one half of them and judged on the other"
+            )
+        order = np.random.default_rng([seed, 45]).permutation(n)
+        a, b = (np.sort(own) for own in (order[: n // 2], order[n // 2 :]))
+        return replace(self, rows=self.rows[:, a]), replace(self, rows=self.rows[:, b])
 
 
 def spaces(
@@ -67,6 +91,7 @@ def spaces(
     tuned: ActivationStore,
     sentences: Sentences,
     *,
+    source: str,
     path: str = PATH,
     k: int = 5,
     t: int = 3,
@@ -81,6 +106,8 @@ def spaces(
     ----------
     base, tuned
         The same sentences, captured before and after; only the last step of each is read.
+    source
+        The language that was tuned on.
     k, t
         As in :func:`neurotrace.geometry.ilo.ilo`; t at most the number of other languages.
 
@@ -90,15 +117,12 @@ def spaces(
     2025) raw, under permuted labels, and their difference, and as ``centered …`` with each
     language's mean taken off; 1 − debiased CKA between a language's
     states before and after (Philippy et al., 2023, biased; here debiased). ``mexa retrieval``
-    (layer): mean over language pairs, retrieval with language means taken off.
+    (layer, lang): of the source and each other language, retrieval with language means taken off;
+    NaN for the source itself.
     """
-    steps = [store.steps[-1] for store in (base, tuned)]
-    found = []
+    at, found = sentences.languages.index(source), []
     for layer in base.layers:
-        before, after = (
-            store.read(step, layer, path).values.astype(np.float64)[sentences.rows]
-            for store, step in zip((base, tuned), steps, strict=True)
-        )
+        before, after = (_states(store, sentences, layer, path) for store in (base, tuned))
         points = after.reshape(-1, after.shape[-1])
         dials = {"k": k, "t": min(t, len(after) - 1), "permutations": permutations, "seed": seed}
         mixed = xr.merge(
@@ -107,14 +131,35 @@ def spaces(
                 _mixed(points, sentences.languages, CENTERED, center=True, **dials),
             ]
         )
-        pairs = list(combinations(after, 2))
-        mixed["mexa"] = ((), float(np.mean([mexa(a, b) for a, b in pairs])))
-        mixed["retrieval"] = ((), float(np.mean([retrieval(a, b) for a, b in pairs])))
-        mixed["phi"] = ("lang", [1 - cka(a, b) for a, b in zip(before, after, strict=True)])
+        for name, meet in (("mexa", mexa), ("retrieval", retrieval)):
+            each = [meet(after[at], b) if lang != at else np.nan for lang, b in enumerate(after)]
+            mixed[name] = ("lang", each)
+        mixed["phi"] = ("lang", _moved(before, after))
         found.append(mixed)
     result = xr.concat(found, dim=pd.Index(base.layers, name="layer"))
     n = sentences.rows.shape[1]
     return result.assign(mexa_chance=mexa_chance(n), retrieval_chance=1 / n, phi_chance=1.0)
+
+
+def change(
+    base: ActivationStore, tuned: ActivationStore, sentences: Sentences, *, path: str = PATH
+) -> xr.DataArray:
+    """``(layer, lang)`` Φ alone, as in :func:`spaces`."""
+    rows = [
+        _moved(*(_states(store, sentences, layer, path) for store in (base, tuned)))
+        for layer in base.layers
+    ]
+    names = {"layer": list(base.layers), "lang": list(sentences.languages)}
+    return xr.DataArray(np.array(rows), names, dims=list(names))
+
+
+def _states(store: ActivationStore, sentences: Sentences, layer: int, path: str) -> NDArray:
+    """``(lang, group, feature)`` at the last step."""
+    return store.read(store.steps[-1], layer, path).values.astype(np.float64)[sentences.rows]
+
+
+def _moved(before: NDArray, after: NDArray) -> list[float]:
+    return [1 - cka(a, b) for a, b in zip(before, after, strict=True)]
 
 
 def _mixed(
@@ -168,6 +213,32 @@ def probe(
     model.fit(X[train], labels[train])
     values = [float((model.predict(X[rows]) == labels[rows]).mean()) for rows in test.values()]
     return xr.DataArray(values, {"lang": list(test)}, dims="lang")
+
+
+def name_band(told: NDArray, labels: NDArray, *, seed: int = 0) -> tuple[float, float]:
+    """What is right by luck: 95 % of the accuracies under permuted names of concepts.
+
+    The predictions stay as they are and all those of one concept get the name of another, for a
+    classifier that tells clusters of sentences apart, and not what they mean, is right or wrong
+    concept by concept. Fewer than five concepts have too few orders of their names: then no
+    accuracy can lie beyond the band.
+
+    Parameters
+    ----------
+    told, labels
+        ``(text,)`` names of concepts, predicted and true.
+
+    >>> name_band(np.array(["x", "x", "y"]), np.array(["x", "y", "y"]))
+    (0.3333333333333333, 0.6666666666666666)
+    """
+    names, at = np.unique(np.concatenate((told, labels)), return_inverse=True)
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (at[: len(told)], at[len(told) :]), 1)
+    each = np.tile(np.arange(len(names)), (PERMUTED, 1))
+    orders = np.random.default_rng([seed, 46]).permuted(each, axis=1)
+    right = np.sort(counts[each, orders].sum(1)) / len(labels)
+    tail = PERMUTED // 40
+    return float(right[tail - 1]), float(right[-tail])
 
 
 def nothing_aligned(store: ActivationStore) -> xr.Dataset:

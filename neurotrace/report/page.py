@@ -74,8 +74,8 @@ def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
         "opening": opening(results),
         "findings": said[1:],
         "axis": "Steps stand on a log axis, with step 0 drawn at half of the first positive step. "
-        "One colour means one thing in every figure: blue for neurons, orange for the rotated "
-        "basis, violet for the twin, dotted grey for chance.",
+        "Dotted grey is chance and violet the twin in every figure; where neurons are drawn, blue "
+        "is for them and orange for the rotated basis.",
         "sheets": _sheets(results),
         "cards": cards.section(results),
         "forced": tables.forced(results),
@@ -147,7 +147,7 @@ def _facts(results: Results, provenance: Provenance) -> list[str]:
         value = concepts.get(key)
         if value is not None:
             size = value if isinstance(value, int) else len(value)
-            facts.append(f"{count(size)} {word}")
+            facts += [f"{count(size)} {word}"] if size else []
     return [*facts, *([experts_named(results)] if experts_named(results) else [])]
 
 

@@ -1,6 +1,5 @@
 """Geometry and tuning number by number: the folded tables of the page, each with its chance."""
 
-import json
 from collections.abc import Iterator
 from math import isfinite
 from typing import Any
@@ -21,7 +20,7 @@ from neurotrace.report.reading import (
     number,
     step_names,
 )
-from neurotrace.report.tuning_words import of_arm
+from neurotrace.report.tuning_words import held_out, lists_of, of_arm
 
 Table = dict[str, Any]
 Cell = dict[str, Any]
@@ -159,6 +158,7 @@ def _tuning(results: Results) -> Iterator[Table]:
     ]  # fmt: skip
     runs = found.sizes.get("run", 1)
     note = f"mean of {runs} runs, from the lowest to the highest" if runs > 1 else "one run"
+    note += f"; spaces: languages held out, {held_out(found).sizes.get('lang', 0)}"
     yield _table("Tuning, arm by arm", note, heads, rows) | {"texts": ["arm", "frozen"]}
 
 
@@ -219,10 +219,10 @@ def _moved_by(results: Results) -> Iterator[Table]:
 
 def _parts(found: xr.Dataset, source: str) -> list[tuple[str, str, xr.Dataset, str]]:
     """Columns of the table of tuning: name, chance, where it is read, variable."""
-    parts = []
+    parts, held = [], held_out(found)
     for name, words, chance in BY_LAYER:
         if name in found and (not chance or chance in found):
-            parts.append((words, _unit(found, chance), found, name))
+            parts.append((words, _unit(found, chance), held, name))
     langs = [str(lang) for lang in found["lang"].values] if "lang" in found.coords else []
     if source not in langs or len(langs) < 2:
         return parts
@@ -243,12 +243,7 @@ def _unit(found: xr.Dataset, chance: str) -> str:
 
 def frozen_lists(found: xr.Dataset) -> dict[str, str]:
     """What each arm freezes, in words; empty where nothing says it."""
-    text = attribute(found, "freeze")
-    try:
-        lists = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return {arm: _frozen(names) for arm, names in lists.items()} if isinstance(lists, dict) else {}
+    return {arm: _frozen(names) for arm, names in lists_of(found).items()}
 
 
 def _frozen(names: Any) -> str:

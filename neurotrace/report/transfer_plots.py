@@ -17,6 +17,8 @@ from neurotrace.report.step_axis import spaced
 from neurotrace.report.tuning_plots import (
     APART,
     MARKERS,
+    band_handles,
+    chance_band,
     chance_line,
     curves_of,
     draw_curve,
@@ -113,6 +115,7 @@ def tuning_task(results: Results) -> "Figure":
             x = np.arange(part.sizes["lang"]) + aside
             for y, thick in curves_of(part, arm, name, "lang"):
                 draw_dots(ax, x, y, arm, side, thick=thick)
+        chance_band(right, np.arange(len(langs)) + aside, found, arm, langs)
         _own_chance(wide, np.arange(len(others)) + aside, away, arm, "lang")
     chance_line(right, level(found, "zero_shot_chance"))
     layer_ticks(deep, layers)
@@ -120,7 +123,7 @@ def tuning_task(results: Results) -> "Figure":
     language_ticks(right, langs, source)
     for ax in (deep, wide):
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-    key(figure, _task_handles(), columns=4)
+    key(figure, [*_task_handles(), *band_handles(found)], columns=4)
     return figure
 
 

@@ -4,7 +4,7 @@ Every arm freezes other layers; the untuned model is what they are held against.
 training runs. The rules are those of ``plots``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from neurotrace.report.canvas import COLOURS
 from neurotrace.report.grid import KEYED_AXIS, key, sheet
 from neurotrace.report.reading import Curve, Results, attribute, count, demand, joined, level
 from neurotrace.report.step_axis import spaced
+from neurotrace.report.tuning_words import chosen_on, held_out
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -32,6 +33,7 @@ BY_LAYER = {
     "retrieval": ("translations found", "retrieval_chance"),
     "phi": ("change from the untuned model", "phi_chance"),
 }
+BAND = ("zero_shot_chance_low", "zero_shot_chance_high")
 BY_LANGUAGE = {
     "loss": ("loss, nats a token", "loss_chance"),
     "zero_shot": ("accuracy, tuned classifier", "zero_shot_chance"),
@@ -42,6 +44,7 @@ BY_LANGUAGE = {
 def tuning_layers(results: Results) -> "Figure":
     """What does tuning on one language do to alignment, layer by layer and arm by arm?
 
+    Means over the languages that were neither tuned on nor chosen on: those can judge the arms.
     Thick lines are means over runs, thin ones are the runs.
 
     Raises
@@ -51,10 +54,10 @@ def tuning_layers(results: Results) -> "Figure":
     """
     found = _demanded(results, BY_LAYER)
     demand(results, "tuning", chance="ilo_chance")
-    names = [name for name in BY_LAYER if name in found]
+    names, found = [name for name in BY_LAYER if name in found], held_out(found)
     figure, axes = sheet(
         "Alignment before and after tuning on one language, layer by layer",
-        tuned_named(found),
+        joined(tuned_named(found), _held_named(found)),
         headings=[BY_LAYER[name][0] for name in names],
         columns=len(names) or 1,
         height=2.1,
@@ -104,10 +107,12 @@ def tuning_languages(results: Results) -> "Figure":
                 continue
             aside = APART * (shown.index(arm) - (len(shown) - 1) / 2) / max(len(shown), 6)
             x = np.arange(len(langs)) + aside
+            if name == "zero_shot":
+                chance_band(ax, x, found, arm, langs)
             for y, thick in curves_of(found, arm, name, "lang"):
                 draw_dots(ax, x, y, arm, at, thick=thick)
-        language_ticks(ax, langs, str(attribute(found, "source") or ""))
-    key(figure, _handles(found, lines=False), columns=8)
+        language_ticks(ax, langs, str(attribute(found, "source") or ""), chosen_on(found))
+    key(figure, [*_handles(found, lines=False), *band_handles(found)], columns=8)
     return figure
 
 
@@ -119,6 +124,11 @@ def tuned_named(found: xr.Dataset) -> str:
         f"{count(steps)} steps" if steps is not None else "",
         f"{runs} runs: thin lines or small dots, their mean drawn thick" if runs > 1 else "one run",
     )
+
+
+def _held_named(found: xr.Dataset) -> str:
+    n = found.sizes.get("lang", 0)
+    return f"mean of {n} languages held out" if n > 1 else "one language held out" if n else ""
 
 
 def _demanded(results: Results, names: Mapping[str, tuple[str, str]]) -> xr.Dataset:
@@ -173,6 +183,24 @@ def chance_line(ax: "Axes", value: float) -> None:
         ax.axhline(value, color=COLOURS["chance"], linestyle=":", linewidth=1.3, zorder=2)
 
 
+def chance_band(ax: "Axes", x: np.ndarray, found: xr.Dataset, arm: str, langs: list[str]) -> None:
+    """What permuted names of concepts give in each language, behind an arm's dots."""
+    if any(name not in found for name in BAND):
+        return
+    one = found.isel(arm=arms.of(found).index(arm)).sel(lang=langs)
+    low, high = (one[name].astype(float).mean("run").values for name in BAND)
+    ax.vlines(x, low, high, color=COLOURS["chance"], linewidth=3.2, alpha=0.35, zorder=1)
+
+
+def band_handles(found: xr.Dataset) -> "list[Artist]":
+    from matplotlib.lines import Line2D
+
+    if any(name not in found for name in ("zero_shot", *BAND)):
+        return []
+    return [Line2D([], [], color=COLOURS["chance"], linewidth=3.2, alpha=0.35,
+                   label="95 % under permuted names")]  # fmt: skip
+
+
 def layer_ticks(ax: "Axes", layers: list[str]) -> None:
     kept = spaced(len(layers), 8)
     ax.set_xticks(kept, [layers[at] for at in kept])
@@ -181,8 +209,9 @@ def layer_ticks(ax: "Axes", layers: list[str]) -> None:
     ax.locator_params(axis="y", nbins=6)
 
 
-def language_ticks(ax: "Axes", langs: list[str], source: str) -> None:
-    names = [f"{lang}\n(tuned on)" if lang == source else lang for lang in langs]
+def language_ticks(ax: "Axes", langs: list[str], source: str, chosen: Collection[str] = ()) -> None:
+    told = {source: "\n(tuned on)"} | dict.fromkeys(chosen, "\n(chosen on)")
+    names = [f"{lang}{told.get(lang, '')}" for lang in langs]
     many = len(langs) > 4
     ax.set_xticks(range(len(langs)), names, rotation=60 if many else 0,
                   ha="right" if many else "center", fontsize=7 if many else 8)  # fmt: skip

@@ -3,6 +3,7 @@
 The runs are training seeds: their range is told, and called no interval.
 """
 
+import json
 from collections.abc import Iterator
 from math import isfinite
 from typing import Any
@@ -13,13 +14,16 @@ import xarray as xr
 from neurotrace.report import arms
 from neurotrace.report.cause_words import NECESSARY
 from neurotrace.report.geometry_words import ALPHA, APART, correlated
-from neurotrace.report.reading import Results, attribute, demand, level, number
+from neurotrace.report.reading import Results, attribute, between, demand, level, number
 
 MEASURES = (
     ("ilo_corrected", "ILO beyond chance", "chance 0"),
     ("mexa", "MEXA", "mexa_chance"),
     ("retrieval", "retrieval", "retrieval_chance"),
 )
+KEPT = "retrieval"  # centred, and not at its floor as MEXA may be: what lists are compared by
+LISTS = ("frozen_early", "frozen_late", "frozen_phi")
+HIGH = "zero_shot_chance_high"
 
 
 def findings_of_tuning(results: Results) -> Iterator[str]:
@@ -40,12 +44,42 @@ def _of_one(results: Results) -> Iterator[str]:
     """The experiment on one source language."""
     found = demand(results, "tuning")
     if "base" in arms.of(found) and "free" in arms.of(found):
+        held = held_out(found)
         moved = [text for name, words, chance in MEASURES
-                 if (text := _moved(found, name, words, chance))]  # fmt: skip
+                 if (text := _moved(held, name, words, chance))]  # fmt: skip
         if moved:
-            yield f"{_named(found)} {'; '.join(moved)}. {_kept(found)}{_runs(found)}"
+            yield f"{_named(held)} {'; '.join(moved)}. {_kept(held)}{_runs(held)}"
         yield from _others(found)
         yield from _task(found)
+
+
+def held_out(found: xr.Dataset) -> xr.Dataset:
+    """The languages that can judge lists of layers: neither tuned on nor chosen on; where that
+    leaves none, all that were not tuned on, and nothing judges a list that was chosen."""
+    if "lang" not in found.coords:
+        return found
+    away = _away(found)
+    return found.sel(lang=[lang for lang in away if lang not in chosen_on(found)] or away)
+
+
+def chosen_on(found: xr.Dataset) -> list[str]:
+    """The languages that the layers of most change were chosen on."""
+    return [name for name in str(attribute(found, "chosen_on") or "").split(", ") if name]
+
+
+def lists_of(found: xr.Dataset) -> dict[str, Any]:
+    """What each arm freezes; empty where nothing says it."""
+    text = attribute(found, "freeze")
+    try:
+        lists = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return lists if isinstance(lists, dict) else {}
+
+
+def _away(found: xr.Dataset) -> list[str]:
+    source = str(attribute(found, "source") or "")
+    return [str(lang) for lang in found["lang"].values if lang != source]
 
 
 def of_arm(found: xr.Dataset, arm: str, name: str) -> np.ndarray:
@@ -68,8 +102,10 @@ def over_runs(values: np.ndarray, digits: int = 3) -> str:
 
 
 def _named(found: xr.Dataset) -> str:
-    source = attribute(found, "source")
-    return f"Tuning on {source}, nothing frozen:" if source else "Tuning, nothing frozen:"
+    """Of languages held out."""
+    source, n = attribute(found, "source"), found.sizes.get("lang", 0)
+    where = f", in {n} language{'s' if n > 1 else ''} held out" if n else ""
+    return f"Tuning{f' on {source}' if source else ''}, nothing frozen{where}:"
 
 
 def _moved(found: xr.Dataset, name: str, words: str, chance: str) -> str:
@@ -84,43 +120,62 @@ def _moved(found: xr.Dataset, name: str, words: str, chance: str) -> str:
 
 
 def _kept(found: xr.Dataset) -> str:
-    """MEXA, or what there is, of every arm that freezes layers, random lists among them."""
-    name, words, _ = next((m for m in MEASURES[1:] if m[0] in found), MEASURES[0])
-    if name not in found:
-        return ""
+    """Retrieval under every arm that freezes layers, random lists among them."""
     said = [
-        f"{arms.named(arm)} {over_runs(of_arm(found, arm, name))}"
+        f"{arms.named(arm)} {over_runs(of_arm(found, arm, KEPT))}"
         for arm in arms.of(found)
         if arm not in ("base", "free") and not arm.startswith("frozen_random_")
-        and np.isfinite(of_arm(found, arm, name)).any()
+        and np.isfinite(of_arm(found, arm, KEPT)).any()
     ]  # fmt: skip
-    beyond = _beyond_random(found, name)
-    return f"{words} afterwards, {', '.join(said)}.{beyond} " if said else ""
+    return f"Retrieval afterwards: {', '.join(said)}.{_beyond_random(found)} " if said else ""
 
 
-def _beyond_random(found: xr.Dataset, name: str) -> str:
-    """Which lists keep more than random ones of as many layers in every single run."""
-    random = of_arm(found, "frozen_random", name)
-    if not np.isfinite(random).any():
+def _beyond_random(found: xr.Dataset) -> str:
+    """Which lists keep more than every single random one, in every run; and which do not."""
+    verdicts: dict[str, list[str]] = {}
+    for arm in LISTS:
+        if told := _against_random(found, arm):
+            verdicts.setdefault(told, []).append(arms.named(arm))
+    return "".join(f" {told}: {' and '.join(which)}." for told, which in verdicts.items())
+
+
+def _against_random(found: xr.Dataset, arm: str) -> str:
+    own, lists = of_arm(found, arm, KEPT), lists_of(found)
+    drawn = [
+        of_arm(found, other, KEPT) for other in arms.of(found)
+        if other.startswith("frozen_random_") and _rivals(lists.get(arm), lists.get(other))
+    ]  # fmt: skip
+    if not drawn or not np.isfinite(own).any():
         return ""
-    kept = [
-        arms.named(arm)
-        for arm in ("frozen_early", "frozen_late", "frozen_phi")
-        if (of_arm(found, arm, name) > random).all()
-    ]
-    runs = "the run" if len(random) == 1 else f"each of {len(random)} runs"
-    if not kept:
-        return " No list keeps more than random ones of as many layers in every run."
-    which = " and ".join(kept)
-    return f" More than random lists of as many layers in {runs}: {which}."
+    if arm == "frozen_phi" and set(_away(found)) & set(chosen_on(found)):
+        return "Not judged, no language being held out"
+    n = len(drawn)
+    every = f"{f'each of {n} random lists' if n > 1 else 'the one random list'} of as many layers"
+    if all((own > other).all() for other in drawn):
+        luck = f"(by lot one in {n + 1} would be, in one run)"
+        return f"More than {every} in {_each_run(found)} {luck}"
+    if all((own < other).all() for other in drawn):
+        return f"Less than {every} in {_each_run(found)}"
+    return f"Does not differ from freezing random blocks ({n} {'list' if n == 1 else 'lists'})"
+
+
+def _rivals(own: Any, other: Any) -> bool:
+    """Are they two lists of as many layers? Where nothing says what they freeze, they are."""
+    if not own or not other:
+        return True
+    sizes = [len(one[0] if isinstance(one[0], list) else one) for one in (own, other)]
+    return bool(own != other and sizes[0] == sizes[1])
+
+
+def _each_run(found: xr.Dataset) -> str:
+    runs = found.sizes.get("run", 1)
+    return "the run" if runs == 1 else f"each of {runs} runs"
 
 
 def _runs(found: xr.Dataset) -> str:
-    several = found.sizes.get("run", 1) > 1
-    return (
-        "Ranges are of training runs and are no confidence interval."
-        if several else "This is one training run."
-    )  # fmt: skip
+    if found.sizes.get("run", 1) > 1:
+        return "Ranges are of training runs and are no confidence interval."
+    return "This is one training run."
 
 
 def _others(found: xr.Dataset) -> Iterator[str]:
@@ -129,7 +184,26 @@ def _others(found: xr.Dataset) -> Iterator[str]:
     said = [text for name, words, digits in (("loss", "loss", 2), ("zero_shot", "accuracy", 2))
             if (text := _home_and_away(found, source, name, words, digits))]  # fmt: skip
     if said:
-        yield f"After tuning on {source}, nothing frozen: {'; '.join(said)}. {NECESSARY}"
+        home = f"After tuning on {source}, nothing frozen: {'; '.join(said)}."
+        yield f"{home}{_reached(found)} {NECESSARY}"
+
+
+def _reached(found: xr.Dataset) -> str:
+    """In which languages the task is read better than permuted names of concepts allow."""
+    free = arms.pick(found, "free")
+    if free is None or not {"zero_shot", HIGH} <= set(free) or not free[HIGH].notnull().any():
+        return ""
+    away = _away(found)
+    over = (free["zero_shot"] > free[HIGH]).sel(lang=away).transpose("lang", ...)
+    beyond = [lang for lang, own in zip(away, over.values, strict=True) if own.all()]
+    low, high = (level(free.sel(lang=away), f"zero_shot_chance_{end}") for end in ("low", "high"))
+    band = f"{between(low, high, 2)}, 95 % of what permuted names of concepts give"
+    if not beyond:
+        return f" In no other language is accuracy beyond {band}: no transfer is shown."
+    return (
+        f" Accuracy is beyond {band}, in {_each_run(found)} in {len(beyond)} of {len(away)} other "
+        f"languages ({', '.join(beyond)}), as by luck in one of 40."
+    )
 
 
 def _home_and_away(found: xr.Dataset, source: str, name: str, words: str, digits: int) -> str:
@@ -137,8 +211,7 @@ def _home_and_away(found: xr.Dataset, source: str, name: str, words: str, digits
     chance = f"{name}_chance"
     if name not in found or chance not in found or source not in langs or len(langs) < 2:
         return ""
-    away = found.isel(lang=[at for at, lang in enumerate(langs) if lang != source])
-    home = found.isel(lang=langs.index(source))
+    away, home = found.sel(lang=_away(found)), found.isel(lang=langs.index(source))
     values: dict[str, Any] = {place: over_runs(of_arm(part, "free", name), digits)
                               for place, part in (("home", home), ("away", away))}  # fmt: skip
     if not np.isfinite(of_arm(away, "free", name)).any():
@@ -236,11 +309,11 @@ def briefly(found: xr.Dataset) -> str:
     if not name:
         return ""
     chance = number(level(found, "mexa_chance")) if name == "mexa" else "0"
+    found = held_out(found)
     said = [
-        f"{arms.named(arm)} {number(value)}"
-        for arm in arms.of(found)
+        f"{arms.named(arm)} {number(value)}" for arm in arms.of(found)
         if not arm.startswith("frozen_random_")
         and isfinite(value := float(np.mean(of_arm(found, arm, name))))
-    ]
+    ]  # fmt: skip
     words = "MEXA" if name == "mexa" else "ILO beyond chance"
     return f"{words}: {', '.join(said)}; chance {chance}" if said else ""

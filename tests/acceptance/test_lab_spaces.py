@@ -69,9 +69,9 @@ def test_input_embeddings_bring_translations_together_and_scripts_apart(
         assert abs(over_steps(found["value"])[0] - 0.5) < 0.05
         assert last(found["value"]) > 0.7
         assert min(over_steps(found["scripts"])) < float(found["scripts_chance"]) - 0.5
-    assert last(default["translations"]) > 5 * last(default["translations_high"])
-    # a little above its chance: words of one kind lie together in every language
-    assert last(control["translations"]) < last(control["translations_high"]) + 0.04
+    assert last(default["translations"]) > 2 * last(default["translations_high"])
+    # words of one role lie together in every language, which its chance knows
+    assert last(control["translations"]) < last(control["translations_high"]) + 0.02
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -82,7 +82,7 @@ def test_c_align_and_shared_neighbourhoods_rise_in_the_control_as_well(
         results = spaces(preset, seed)
         aligned, mutual = results["latent_concepts"], results["companions"]["mutual"]
         record_property(f"c_align_{preset}", last(aligned["value"]))
-        assert last(aligned["value"]) > 10 * last(aligned["chance_high"]) + 0.01
+        assert last(aligned["value"]) > 3 * last(aligned["chance_high"]) + 0.01
         assert over_steps(aligned["value"])[0] < 0.01
         assert last(aligned["overlap"]) < last(aligned["overlap_chance"]) - 0.5
         assert last(mutual) > 0.4

@@ -1,6 +1,7 @@
 """The whole road on real text, where a folder of it is given in ``NEUROTRACE_TEST_DATA``.
 
-Expected there: ``bible_dev.tsv`` (id, lang, text) and ``bible_concepts.tsv`` (concept, id).
+Expected there: ``bible_dev.tsv`` and ``pud_dev.tsv`` (id, lang, text), and
+``bible_concepts.tsv`` (concept, id).
 """
 
 import csv
@@ -20,6 +21,8 @@ SCRIPTS = {"en": "eng_Latn", "de": "deu_Latn", "es": "spa_Latn", "fi": "fin_Latn
     "ru": "rus_Cyrl", "zh": "zho_Hans", "el": "ell_Grek", "ko": "kor_Hang",
 }  # fmt: skip
 HELD_OUT = ("Mark", "John")
+PUD = SCRIPTS | {"ar": "arb_Arab", "hi": "hin_Deva", "tr": "tur_Latn"}  # three that no model saw
+LONGEST = 480  # bytes: unseen scripts are spelled in bytes, of which the model holds 512
 
 pytestmark = [
     pytest.mark.slow,
@@ -57,9 +60,50 @@ def texts_and_concepts(folder: Path) -> tuple[Path, Path]:
     return folder / "texts", path
 
 
-def test_real_text_shows_a_language_gradient_and_no_sharing_beyond_baselines(tmp_path):
-    texts, concepts = texts_and_concepts(tmp_path)
-    source = lab.pretrain("texts", out=tmp_path / "lab", texts=texts, steps=800)
+@pytest.fixture(scope="module")
+def bible(tmp_path_factory) -> tuple[Path, Path]:
+    """A model of 800 steps on the Bible in eight languages, and the concepts of unseen books."""
+    folder = tmp_path_factory.mktemp("bible")
+    texts, concepts = texts_and_concepts(folder)
+    return lab.pretrain("texts", out=folder / "lab", texts=texts, steps=800), concepts
+
+
+def parallel_news(folder: Path) -> Path:
+    """Sentences in ten languages that stand in all of them, without concepts."""
+    rows = read("pud_dev.tsv").dropna().drop_duplicates(["lang", "text"])
+    rows = rows[rows["text"].map(lambda text: len(text.encode())) <= LONGEST]
+    langs = rows["lang"].nunique()
+    whole = rows.groupby("id")["lang"].nunique() == langs
+    rows = rows[rows["id"].isin(whole[whole].index)]
+    frame = pd.DataFrame({
+        "group": rows["id"], "lang": rows["lang"].map(PUD), "text": rows["text"],
+        "concepts": pd.Series([()] * len(rows), index=rows.index, dtype=object),
+    })  # fmt: skip
+    made = ConceptSet.from_frame(frame, name="news", header={"concept_free": True})
+    return made.to_jsonl(folder / "news.jsonl")
+
+
+def test_four_measures_run_on_ten_languages_and_claim_nothing(bible, tmp_path):
+    run, news = tmp_path / "run", parallel_news(tmp_path)
+    given = ["--source", str(bible[0]), "--concepts", str(news), "--out", str(run)]
+    asked = ["--analyses", "retrieval", "ilo", "embeddings", "latent_concepts", "evolution"]
+    assert main([*given, "--checkpoints", "0,256,800", *asked]) == 0
+    results = trajectories.read(run)
+    last = {name: one.isel(step=-1) for name, one in results.items() if "step" in one.dims}
+    assert float(last["ilo"]["corrected"].mean()) < -0.8  # languages keep apart
+    assert float(last["companions"]["value"].mean()) < 0.005
+    aligned = last["latent_concepts"]
+    assert float(aligned["value"].mean()) < float(aligned["chance_high"].mean())
+    assert float(last["evolution"]["apart"].mean()) > 0.8
+    assert (last["distances"]["p_holm"] > 0.05).all()
+    assert float(last["embeddings"]["value"]) > 0.65  # scripts, which need no meaning
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "languages keep apart" in page
+    assert "is not seen" in page  # that distant languages lie further apart
+
+
+def test_real_text_shows_a_language_gradient_and_no_sharing_beyond_baselines(bible, tmp_path):
+    source, concepts = bible
     run = tmp_path / "run"
     given = ["--source", str(source), "--concepts", str(concepts), "--out", str(run)]
     assert main([*given, "--checkpoints", "0,16,64,256,512,800"]) == 0
@@ -82,8 +126,11 @@ def test_a_clone_is_retrieved_where_types_are_shared_and_not_where_none_is(tmp_p
     text.write_text("\n".join(english), encoding="utf-8")
     source = lab.pretrain("clone", out=tmp_path / "lab", texts=text, shared_types=share)
     run = tmp_path / "run"
-    assert main(["--source", str(source), "--out", str(run), "--analyses", "retrieval"]) == 0
-    curve = trajectories.read(run)["retrieval"]
+    assert main(["--source", str(source), "--out", str(run), "--analyses", "retrieval", "ilo"]) == 0
+    results = trajectories.read(run)
+    mixed = results["ilo"].isel(step=-1).mean(("layer", "lang"))
+    assert (float(mixed["centered"]) > float(mixed["centered_chance"]) - 0.03) is found
+    curve = results["retrieval"]
     best = curve["value"].max("layer").isel(lang_a=0, lang_b=1)
     chance = float(curve["chance"])
     if found:

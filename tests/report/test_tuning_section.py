@@ -80,7 +80,8 @@ def test_chance_is_dotted_in_every_panel_at_its_own_level(tuned):
 
 def test_before_and_after_stand_together_with_chance_and_the_range_of_runs(tuned):
     first, second, _ = said(tuned)
-    assert first.startswith("Tuning on ada_Latn, nothing frozen: ILO beyond chance ")
+    start = "Tuning on ada_Latn, nothing frozen, in 2 languages held out: ILO beyond chance "
+    assert first.startswith(start)
     for words in ("before", "after", "chance 0;", "no confidence interval"):
         assert words in first
     assert second.count("chance") == 2
@@ -102,13 +103,73 @@ def test_the_numbers_before_and_after_in_it_and_in_the_others_are_their_own(tune
 
 def test_a_list_counts_only_beyond_random_ones_in_every_run(tuned):
     first = said(tuned)[0]
-    assert "in each of 3 runs: first layers frozen and layers of most change frozen." in first
-    one_short = tuned["tuning"]["mexa"].sel(arm="frozen_early").values.copy()
+    every = "each of 2 random lists of as many layers in each of 3 runs"
+    luck = "(by lot one in 3 would be, in one run)"
+    both = "first layers frozen and layers of most change frozen."
+    assert f" More than {every} {luck}: {both}" in first
+    one_short = tuned["tuning"]["retrieval"].sel(arm="frozen_early").values.copy()
     one_short[1] = 0.0
-    short = with_value(tuned, "frozen_early", "mexa", one_short)
-    assert "3 runs: layers of most change frozen." in said(short)[0]
-    none = with_value(short, "frozen_phi", "mexa", 0.0)
-    assert "No list keeps more than random ones of as many layers in every run" in said(none)[0]
+    short = with_value(tuned, "frozen_early", "retrieval", one_short)
+    assert f"{luck}: layers of most change frozen." in said(short)[0]
+    same = "Does not differ from freezing random blocks (2 lists)"
+    assert f" {same}: first layers frozen." in said(short)[0]
+    none = with_value(short, "frozen_phi", "retrieval", 0.0)
+    assert f" Less than {every}: layers of most change frozen." in said(none)[0]
+
+
+def test_the_best_random_list_is_what_a_list_must_beat_and_not_their_mean(tuned):
+    best = tuned["tuning"]["retrieval"].sel(arm="frozen_random_0").values
+    mean = tuned["tuning"]["retrieval"].sel(arm="frozen_random").values
+    between = with_value(tuned, "frozen_early", "retrieval", (best + mean) / 2)
+    assert "blocks (2 lists): first layers frozen." in said(between)[0]
+
+
+def test_a_random_list_is_no_rival_of_itself_nor_of_lists_of_another_length(tuned):
+    told = "Less than the one random list of as many layers in each of 3 runs: last layers frozen"
+    assert told in said(tuned)[0]
+    lists = json.loads(tuned["tuning"].attrs["freeze"]) | {"frozen_phi": ["embed", 0, 1]}
+    longer = tuned["tuning"].assign_attrs(freeze=json.dumps(lists))
+    assert "layers of most change frozen." not in said({"tuning": longer})[0]
+
+
+def test_lists_are_judged_in_languages_that_they_were_not_chosen_on(tuned):
+    best = tuned["tuning"]["retrieval"].sel(arm="frozen_random_0").values
+    own = tuned["tuning"]["retrieval"].sel(arm="frozen_phi").values.copy()
+    own[..., 2:] = best[..., 2:] - 0.01  # it still shines where it was chosen
+    shown = with_value(tuned, "frozen_phi", "retrieval", own)
+    assert "blocks (2 lists): layers of most change frozen." in said(shown)[0]
+    held = shown["tuning"]["retrieval"].sel(arm="frozen_phi").isel(lang=[2, 3]).mean()
+    assert f"layers of most change frozen {float(held):.3f} (" in said(shown)[0]
+    ax = report.tuning_layers(shown).axes[2]
+    colour = arms.tint("frozen_phi")
+    (line,) = (own for own in ax.lines if own.get_color() == colour and own.get_linewidth() == 1.8)
+    assert np.mean(line.get_ydata()) == pytest.approx(float(held))
+    every = tuned["tuning"].assign_attrs(chosen_on=", ".join(LANGS[1:]))
+    unjudged = "Not judged, no language being held out: layers of most change frozen."
+    assert unjudged in said({"tuning": every})[0]
+    names = [text.get_text() for text in report.tuning_languages(tuned).axes[1].get_xticklabels()]
+    assert names == ["ada_Latn\n(tuned on)", "bel_Cyrl\n(chosen on)", *LANGS[2:]]
+
+
+def test_transfer_is_claimed_only_beyond_permuted_names_in_every_run(tuned):
+    none = "In no other language is accuracy beyond [0.40, 0.60], 95 %"
+    assert none in said(tuned)[1]
+    assert "no transfer is shown" in said(tuned)[1]
+    accuracy = tuned["tuning"]["zero_shot"].sel(arm="free").values.copy()
+    accuracy[:, 2:] = 0.7
+    accuracy[1, 3] = 0.59  # in one run not
+    reached = with_value(tuned, "free", "zero_shot", accuracy)
+    told = "in each of 3 runs in 1 of 3 other languages (cyr_Grek), as by luck in one of 40."
+    assert told in said(reached)[1]
+    bare = {"tuning": reached["tuning"].drop_vars("zero_shot_chance_high")}
+    assert "beyond" not in said(bare)[1]
+
+
+def test_the_band_of_permuted_names_is_drawn_behind_each_arm(tuned):
+    _, ax, probe = report.tuning_languages(tuned).axes
+    drawn = [own for lines in ax.collections for own in lines.get_segments() if len(own)]
+    np.testing.assert_allclose([own[:, 1] for own in drawn], [[0.4, 0.6]] * 20)
+    assert not probe.collections
 
 
 def test_one_run_has_no_range(tuned):

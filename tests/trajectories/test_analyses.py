@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import PATH, ROTATED, Stage, experts_of, fire, rotation
 
-from neurotrace.config import ANALYSES, CAUSES
+from neurotrace.config import ANALYSES, CAUSES, SPACES
 from neurotrace.trajectories import Results, expert_sizes, label_counts, neuron_labels, tasks
 
 
@@ -43,7 +43,7 @@ def test_what_does_not_apply_is_left_out_and_told(tmp_path):
     stage = Stage(n_langs=1, n_concepts=2, n_groups=8, widths=(8,))
     X = np.random.default_rng(0).standard_normal((len(stage.lang), 8))
     store = stage.write(tmp_path, {0: X})
-    own = [name for name in ANALYSES if name not in CAUSES]
+    own = [name for name in ANALYSES if name not in (*CAUSES, *SPACES)]
     with pytest.warns(UserWarning, match="is left out") as told:
         names = [name for name, _ in tasks(store, {}.__getitem__, analyses=own)]
     kept = ["expertise", "ceilings", "top_neurons", "concept_neurons", "language_neurons"]
