@@ -198,7 +198,8 @@ class TraceConfig:
             paths.append(WORDS)
         if {"language_id", "roles"} & set(self.analyses):
             paths += ["hook_resid_post/tokens", "embed/tokens"]
-        return tuple(dict.fromkeys(paths))
+        # A store holds something even where all is read off the weights.
+        return tuple(dict.fromkeys(paths or [self.states_path]))
 
 
 def read_config(file: str) -> TraceConfig:

@@ -105,5 +105,6 @@ def test_the_pooling_of_states_is_captured_once_under_its_own_path(tiny_lab):
     config = TraceConfig(source=str(tiny_lab), out="x", states="mean_all", analyses=("ilo",))
     assert "hook_resid_post/mean_all" in prepare(config).config.what
     assert "hook_resid_post/mean" not in config.what
+    assert TraceConfig(analyses=("embeddings", "tuning")).what == ("hook_resid_post/mean",)
     both = TraceConfig(analyses=("ilo", "retrieval"))
     assert both.what.count("hook_resid_post/mean") == 1
