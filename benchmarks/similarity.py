@@ -20,7 +20,14 @@ from itertools import combinations
 
 import numpy as np
 
-from neurotrace.geometry.similarity import Alikeness, alikeness, centred, cka, cka_calibrated
+from neurotrace.geometry.similarity import (
+    Alikeness,
+    alikeness,
+    centred,
+    cka,
+    cka_calibrated,
+    crosses,
+)
 
 N_LANGUAGES = 31
 TABLE = (997, 1_024)
@@ -87,8 +94,8 @@ def measure(n: int, d: int, rounds: int) -> None:
 def all_pairs(languages: np.ndarray) -> dict[tuple[int, int], Alikeness]:
     """Every pair of (language, pair, feature), each language centred and squared once."""
     sides = [centred(states.astype(np.float64), gram=True) for states in languages]
-    pairs = combinations(range(len(sides)), 2)
-    return {(a, b): alikeness(sides[a], sides[b]) for a, b in pairs}
+    pairs, products = combinations(range(len(sides)), 2), crosses(sides, sides)
+    return {(a, b): alikeness(sides[a], sides[b], cross=products[a, b]) for a, b in pairs}
 
 
 def measure_table() -> None:

@@ -18,7 +18,15 @@ from neurotrace.road import Road
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.distance_study import freeze_list
 from neurotrace.trajectories.word_rows import Dictionaries
-from neurotrace.tuning_arms import NAMES, Freeze, Stage, alike, freeze_lists, joined
+from neurotrace.tuning_arms import (
+    NAMES,
+    Freeze,
+    Stage,
+    alike,
+    freeze_lists,
+    joined,
+    languages_to_choose_on,
+)
 from neurotrace.tuning_scores import (
     ALIGNED,
     PATH,
@@ -140,12 +148,7 @@ def tune(
     Philippy, Guo and Haddadan 2023, "Identifying the Correlation Between Language Distance and
     Cross-Lingual Transfer in a Multilingual Representation Space".
     """
-    if source not in concepts.languages:
-        raise ValueError(f"got source {source!r}; valid are {', '.join(concepts.languages)}")
-    others = [lang for lang in concepts.languages if lang != source]
-    chosen = list(others[: len(others) // 2] if choose_on is None else choose_on)
-    if unknown := sorted(set(chosen) - set(others)):
-        raise ValueError(f"got choose_on {', '.join(unknown)}; valid are {', '.join(others)}")
+    chosen = languages_to_choose_on(source, concepts.languages, choose_on)
     if unknown := sorted(set(arms) - set(ARMS)):
         raise ValueError(f"got arms {', '.join(unknown)}; valid are {', '.join(ARMS)}")
     config = skeleton(checkpoint.path, trust_remote_code=trust_remote_code).config

@@ -248,3 +248,16 @@ def _new(texts: Sequence[str], concepts: ConceptSet) -> list[str]:
     if not kept:
         raise ValueError(f"got {len(texts)} texts, all of them sentences of the set or none at all")
     return kept
+
+
+def languages_to_choose_on(
+    source: str, languages: Sequence[str], given: Sequence[str] | None
+) -> list[str]:
+    """The languages given, or half of those that are not the source."""
+    if source not in languages:
+        raise ValueError(f"got source {source!r}; valid are {', '.join(languages)}")
+    others = [lang for lang in languages if lang != source]
+    chosen = list(others[: len(others) // 2] if given is None else given)
+    if unknown := sorted(set(chosen) - set(others)):
+        raise ValueError(f"got choose_on {', '.join(unknown)}; valid are {', '.join(others)}")
+    return chosen

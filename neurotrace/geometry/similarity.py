@@ -1,5 +1,6 @@
 """How alike are two representations of the same sentences? Linear CKA, with its chance exact."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from neurotrace.geometry.nearest import check_count, refuse_not_finite
 
 FEWEST = 4  # pairs below which nothing can be debiased
 STREAM = 61
+ROWS = 64  # of Gram matrices that are multiplied at a time
 
 Matrix = NDArray[np.float64]
 
@@ -183,13 +185,29 @@ def reordered(side: Centred, order: NDArray[np.intp]) -> Centred:
     return side._replace(matrix=matrix, squares=side.squares[order])
 
 
-def alikeness(one: Centred, other: Centred) -> Alikeness:
-    """Biased and debiased CKA of two sides prepared alike, and the exact chance of the biased."""
+def alikeness(one: Centred, other: Centred, *, cross: float | None = None) -> Alikeness:
+    """Biased and debiased CKA of two sides prepared alike, and the exact chance of the biased.
+
+    ``cross`` is their ‖AᵀB‖², where :func:`crosses` has it.
+    """
     if one.own == 0 or other.own == 0:
         return Alikeness(np.nan, np.nan, np.nan)
-    cross, size, n = _cross(one, other), np.sqrt(one.own * other.own), len(one.squares)
+    cross = _cross(one, other) if cross is None else cross
+    size, n = np.sqrt(one.own * other.own), len(one.squares)
     chance = one.squares.sum() * other.squares.sum() / ((n - 1) * size)
     return Alikeness(float(cross / size), _debiased(one, other, cross), float(chance))
+
+
+def crosses(ones: Sequence[Centred], others: Sequence[Centred]) -> Matrix:
+    """``(one, other)`` ‖AᵀB‖² of every two sides that are Gram matrices, as one product."""
+    n, found = len(ones[0].squares), np.zeros((len(ones), len(others)))
+    for first in range(0, n, ROWS):  # some rows at a time, or all Gram matrices would be copied
+        left = np.stack([side.matrix[first : first + ROWS].ravel() for side in ones])
+        right = left
+        if others is not ones:
+            right = np.stack([side.matrix[first : first + ROWS].ravel() for side in others])
+        found += left @ right.T
+    return found
 
 
 def gram_is_less_work(n: int, p: int, q: int) -> bool:

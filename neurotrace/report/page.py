@@ -47,6 +47,11 @@ from neurotrace.report.reading import (
 from neurotrace.report.words import Finding, findings
 
 FILE = "report.html"
+AXIS = (
+    "Steps stand on a log axis, with step 0 drawn at half of the first positive step. Dotted grey "
+    "is chance and violet the twin in every figure; where neurons are drawn, blue is for them and "
+    "orange for the rotated basis."
+)
 WORDS = {"found": "found", "not_found": "not found", "warning": "warning", "note": "note"}
 
 
@@ -73,9 +78,7 @@ def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
         "tiles": _tiles(results),
         "opening": opening(results),
         "findings": said[1:],
-        "axis": "Steps stand on a log axis, with step 0 drawn at half of the first positive step. "
-        "Dotted grey is chance and violet the twin in every figure; where neurons are drawn, blue "
-        "is for them and orange for the rotated basis.",
+        "axis": AXIS if any(d.sizes.get("step", 0) > 1 for d in results.values()) else "",
         "sheets": _sheets(results),
         "cards": cards.section(results),
         "forced": tables.forced(results),

@@ -14,6 +14,7 @@ from neurotrace.geometry.similarity import (
     alikeness,
     calibrate,
     centred,
+    crosses,
     reordered,
 )
 from neurotrace.store import ActivationStore, StoreMismatch
@@ -256,12 +257,21 @@ def _apart(now: Sides, order: NDArray[np.intp]) -> Found:
     """One minus debiased CKA of each pair of languages, and its mean with rows deranged."""
     sides = list(now.values())
     deranged = [reordered(side, order) for side in sides]
-    table = np.full((len(sides), len(sides)), np.nan)
-    silent = []
-    for a, b in combinations(range(len(sides)), 2):
-        table[a, b] = table[b, a] = 1 - alikeness(sides[a], sides[b]).debiased
-        silent.append(1 - alikeness(sides[a], deranged[b]).debiased)
-    return {"apart": table, "apart_chance": np.asarray(np.mean(silent))}
+    table = 1 - _table(sides, sides)
+    table[np.diag_indices(len(sides))] = np.nan
+    upper = np.triu_indices(len(sides), 1)
+    silent = 1 - _table(sides, deranged)[upper]
+    return {"apart": np.fmax(table, table.T), "apart_chance": np.asarray(np.mean(silent))}
+
+
+def _table(ones: list[Centred], others: list[Centred]) -> NDArray[np.float64]:
+    """Debiased CKA of the first of each pair with the second, NaN but above the diagonal."""
+    products = crosses(ones, others) if ones[0].gram else None
+    found = np.full((len(ones), len(ones)), np.nan)
+    for a, b in combinations(range(len(ones)), 2):
+        cross = None if products is None else float(products[a, b])
+        found[a, b] = alikeness(ones[a], others[b], cross=cross).debiased
+    return found
 
 
 def _stacked(layers: Sequence[Found]) -> xr.Dataset:

@@ -165,3 +165,14 @@ def test_bad_input_is_refused_with_what_was_expected(A, B, message):
 def test_fewer_than_no_permutations_are_refused():
     with pytest.raises(ValueError, match="got permutations=-1; expected 0 or more"):
         cka_calibrated(X, Y, permutations=-1)
+
+
+def test_the_products_of_many_gram_matrices_at_once_are_those_of_each_pair():
+    rng = np.random.default_rng(5)
+    sides = [similarity.centred(rng.standard_normal((150, 200)), gram=True) for _ in range(3)]
+    turned = [similarity.reordered(side, rng.permutation(150)) for side in sides]
+    found = similarity.crosses(sides, turned)
+    for (a, b), product in np.ndenumerate(found):
+        plain = similarity.alikeness(sides[a], turned[b])
+        given = similarity.alikeness(sides[a], turned[b], cross=product)
+        np.testing.assert_allclose(given, plain, rtol=1e-10)
