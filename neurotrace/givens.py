@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from neurotrace import geometry
 from neurotrace.config import TraceConfig
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.word_rows import Dictionaries
 from neurotrace.vocabulary_words import TokenCounts, sentence_dictionaries, token_dictionary
 
 if TYPE_CHECKING:
     from neurotrace.lab import Vocabulary
     from neurotrace.road import Road
-
-Dictionaries = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)

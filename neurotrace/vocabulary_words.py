@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 from neurotrace.geometry.scripts import SPACE, decode_bytes
+from neurotrace.trajectories.word_rows import Dictionaries
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-
-Dictionaries = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
 
 
 class TokenCounts(NamedTuple):

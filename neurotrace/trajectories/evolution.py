@@ -22,8 +22,8 @@ from neurotrace.store.match import equal
 from neurotrace.trajectories.lifts import (
     StepKey,
     along_steps,
+    drawn_rows,
     is_parallel,
-    language_rows,
     step_keys,
 )
 
@@ -183,15 +183,10 @@ def impact(
 
 
 def _drawn(store: ActivationStore, sentences: int, seed: int) -> Rows:
-    """Rows of each language by group, so that row i of one is the translation of row i of all."""
+    """Each language's drawn sentences, enough of them to be debiased."""
     if sentences < FEWEST:
         raise ValueError(f"got sentences={sentences}; expected at least {FEWEST}")
-    number, group = np.unique(store.examples["group"].to_numpy(), return_inverse=True)
-    place = np.random.default_rng([seed, STREAM]).permutation(len(number))[group]
-    rows = {
-        lang: own[np.argsort(place[own], kind="stable")][:sentences]
-        for lang, own in language_rows(store)
-    }
+    rows = drawn_rows(store, sentences, np.random.default_rng([seed, STREAM]))
     few = [lang for lang, own in rows.items() if len(own) < FEWEST]
     if few:
         raise ValueError(

@@ -17,8 +17,8 @@ from neurotrace.store import ActivationStore
 from neurotrace.trajectories.lifts import (
     StepKey,
     along_steps,
+    drawn_rows,
     is_parallel,
-    language_rows,
 )
 
 STREAM = 34
@@ -216,15 +216,7 @@ def _rows(store: ActivationStore, sentences: int, seed: int) -> dict[str, NDArra
     """Each language's drawn sentences; of parallel languages the same groups in one order."""
     if sentences < 2:
         raise ValueError(f"got sentences={sentences}; expected at least 2")
-    group = store.examples["group"].to_numpy()
-    place = pd.Series(
-        np.random.default_rng([seed, STREAM]).permutation(len(np.unique(group))),
-        index=np.unique(group),
-    )[group].to_numpy()
-    return {
-        lang: own[np.argsort(place[own], kind="stable")[:sentences]]
-        for lang, own in language_rows(store)
-    }
+    return drawn_rows(store, sentences, np.random.default_rng([seed, STREAM]))
 
 
 def has_directions(X: NDArray, *, beside: NDArray | None = None) -> bool:

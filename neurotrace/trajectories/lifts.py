@@ -47,6 +47,19 @@ def language_rows(store: ActivationStore) -> Iterator[tuple[str, NDArray[np.intp
         yield lang, np.flatnonzero(langs == lang)
 
 
+def drawn_rows(
+    store: ActivationStore, sentences: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.intp]]:
+    """At most so many rows of each language; of parallel languages the same groups in one order,
+    so that row i of one is the translation of row i of all."""
+    number, group = np.unique(store.examples["group"].to_numpy(), return_inverse=True)
+    place = rng.permutation(len(number))[group]
+    return {
+        lang: own[np.argsort(place[own], kind="stable")[:sentences]]
+        for lang, own in language_rows(store)
+    }
+
+
 def is_parallel(store: ActivationStore) -> bool:
     """Whether every group of sentences stands in every language."""
     counts = store.examples.groupby("group")["lang"].nunique()
