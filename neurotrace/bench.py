@@ -78,9 +78,9 @@ class Bench:
         from neurotrace.capture.loading import load_config, load_tokenizer
         from neurotrace.causal import Materials, start_of
 
-        first, trusted = self.road.series[0].path, self.config.trust_remote_code
+        first, trusted = self.road.series[0], self.config.trust_remote_code
         tokenizer = load_tokenizer(first, trust_remote_code=trusted)
-        family = str(load_config(first, trust_remote_code=trusted).model_type)
+        family = str(load_config(first.path, trust_remote_code=trusted).model_type)
         start = int(start_of(tokenizer, family)[0])
         source = Path(self.config.source)
         if self.road.of_lab:
@@ -146,6 +146,8 @@ class Bench:
             return dict.fromkeys(
                 wanted, f"neurons are written at mlp.hook_post, not {self.config.site}"
             )
+        if self.config.device_map is not None:
+            return dict.fromkeys(wanted, "the model is spread over devices")
         with_words = [name for name in wanted if name != "ablation"]
         try:
             materials = self.materials if with_words else None

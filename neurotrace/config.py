@@ -1,15 +1,8 @@
-"""The configuration of a trace: one documented dataclass, saved beside what it made.
+"""The configuration of a trace: one documented dataclass, from which the command line is made."""
 
-The command line is made from it, field by field; a folder that was begun with another one is
-refused.
-"""
-
-import json
-import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Literal, get_args
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 Analysis = Literal[
     "overlap", "onset", "turnover", "expertise", "counts", "labels", "compression", "lives",
@@ -24,15 +17,12 @@ SPACES = ("ilo", "embeddings", "latent_concepts", "evolution", TUNING)  # the ge
 CONCEPT_FREE = frozenset({"language_id", "retrieval", "loss", *SPACES})
 WORDS = "hook_resid_post/words"
 Format = Literal["svg", "png", "pdf"]
-# Settings that decide where and how it runs, not what comes out; sentences count by digest.
-RUNTIME = frozenset(
-    {"source", "out", "config", "dry_run", "device", "batch_tokens", "concepts", "figures"}
-)
-# No captured value depends on these.
-ANALYSIS = frozenset(
-    {"score", "top", "splits", "allow_equal", "causes", "force", "strata", "distances",
-     "dictionary", "clusters", "tune", "tune_texts", "tune_steps"}
-)  # fmt: skip
+Site = Literal[
+    "mlp.hook_post", "mlp.hook_pre", "mlp.in", "mlp.gate", "mlp.out",
+    "attn.q", "attn.k", "attn.v", "attn.out", "mlp.shared_expert.hook_post",
+]  # fmt: skip
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", re.IGNORECASE)
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,8 @@ class TraceConfig:
     """Everything that decides what a trace is; saved in RUN/trace.json, read back by --config."""
 
     source: str = ""
-    """Folder of checkpoint folders; a folder that neurotrace.lab wrote is one."""
+    """Folder of checkpoint folders, such as neurotrace.lab writes; a repository ORG/MODEL of the
+    Hugging Face Hub; a TOML file that describes a suite; or the folder of a captured run."""
     out: str = ""
     """Folder of the run. The same command again resumes; on a finished run it does nothing."""
     concepts: str | None = None
@@ -52,11 +43,17 @@ class TraceConfig:
     """Negatives of a concept in each language, drawn with the seed. None given: all its sentences
     without the concept, or, where languages differ, as many as the poorest has."""
     checkpoints: str = "all"
-    """Which steps: all, a list 0,64,512, a range 64:1024, every n-th ::2."""
+    """Which steps: all, a list 0,64,512, a range 64:1024, every n-th ::2, log:12 for twelve evenly
+    on a log axis."""
     pattern: str | None = None
-    """Regular expression with a group named step, for folders with unusual names."""
-    site: Literal["mlp.hook_post", "mlp.hook_pre"] = "mlp.hook_post"
-    """Where a neuron is read: hook_post is the input of the down-projection."""
+    """Regular expression with a group named step, for folders or revisions with unusual names."""
+    tokenizer: str | None = None
+    """Folder or repository of the tokenizer. None given: the checkpoints' own, or their suite's."""
+    stack: Literal["auto", "encoder", "decoder"] = "auto"
+    """Which half of a model that has two. None given: the encoder."""
+    site: Site = "mlp.hook_post"
+    """Where a neuron is read: hook_post is the input of the down-projection; attn.q and its like
+    are outputs of linear maps."""
     pooling: Literal["max", "mean", "last"] = "max"
     """How a sentence's tokens become one number a neuron; BOS and padding never take part."""
     score: Literal["average_precision", "auroc"] = "average_precision"
@@ -106,12 +103,15 @@ class TraceConfig:
     """Whether sentences begin with BOS: as the model's tokenizer does, always, or never."""
     dtype: Literal["float16", "float32"] = "float16"
     """How neurons are kept on disk."""
-    compute_dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """How the model computes."""
+    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """How the model computes. None given: bfloat16 on an accelerator that has it, else float32."""
     backend: Literal["bridge", "plain"] = "bridge"
     """TransformerLens's bridge, or plain Hugging Face hooks."""
-    device: str = "cpu"
-    """Where the model runs."""
+    device: str = "auto"
+    """Where the model runs. None given: cuda or mps where there is one, else cpu."""
+    device_map: str | None = None
+    """For a model that does not fit one device: auto spreads its blocks over all there are, memory
+    and disk included."""
     batch_tokens: int = 4096
     """Tokens a batch, padding included."""
     tokens_per_language: int = 1000
@@ -120,8 +120,12 @@ class TraceConfig:
     """Sentences a language on which the loss is measured."""
     seed: int = 0
     """Decides splits, token draws, rotations and nulls."""
-    allow_equal: bool = False
-    """Go on although two steps have equal weights."""
+    allow: bool = False
+    """Go on although the audit refuses checkpoints: copies are traced as they are, broken ones are
+    left out."""
+    cache_budget: str | None = None
+    """Most bytes of downloaded checkpoints on disk at any time, such as 50GB: the one at work, the
+    next, and what fits. None given: all are kept."""
     trust_remote_code: bool = False
     """Run code that comes with a checkpoint. Never by default."""
     dry_run: bool = False
@@ -155,6 +159,10 @@ class TraceConfig:
             ),
             (self.tune_steps > 0, f"got tune_steps {self.tune_steps}; expected 1 or more"),
             (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
+            (
+                self.cache_budget is None or _BYTES.fullmatch(self.cache_budget) is not None,
+                f"got cache_budget {self.cache_budget!r}; expected bytes, such as 50GB or 800MB",
+            ),
             (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
             (
                 set(self.analyses) != {"onset"},
@@ -170,6 +178,14 @@ class TraceConfig:
         """``top`` as probes take it: a fraction, or a whole number, which a command line cannot
         tell from one."""
         return self.top if self.top < 1 else int(self.top)
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """``cache_budget`` as a number, None for no bound."""
+        if self.cache_budget is None:
+            return None
+        number, unit = _BYTES.fullmatch(self.cache_budget).groups()  # type: ignore[union-attr]
+        return int(float(number) * UNITS[unit.upper()])
 
     @property
     def path(self) -> str:
@@ -200,89 +216,3 @@ class TraceConfig:
             paths += ["hook_resid_post/tokens", "embed/tokens"]
         # A store holds something even where all is read off the weights.
         return tuple(dict.fromkeys(paths or [self.states_path]))
-
-
-def read_config(file: str) -> TraceConfig:
-    """The configuration of an earlier trace.
-
-    Raises
-    ------
-    ValueError
-        When the file is no trace.json, or names settings that do not exist.
-    """
-    try:
-        saved = json.loads(Path(file).read_text(encoding="utf-8"))["config"]
-    except (ValueError, KeyError, TypeError, IsADirectoryError):
-        raise ValueError(
-            f"got config {file!r}; expected a trace.json that neurotrace wrote"
-        ) from None
-    valid = {f.name for f in fields(TraceConfig)}
-    unknown = sorted(set(saved) - valid)
-    if unknown:
-        raise ValueError(f"got settings {', '.join(unknown)}; valid are {', '.join(sorted(valid))}")
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
-    return TraceConfig(**values)
-
-
-def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> None:
-    """Write RUN/trace.json, or refuse a folder in which other settings made something.
-
-    Once results are finished every setting must be the same; while there are captured files only,
-    those settings that capture depends on; before that, none. Results that are begun but not
-    finished are dropped when a setting changes.
-
-    Parameters
-    ----------
-    facts
-        What was found for this configuration (series, weights, digest of the sentences, package
-        versions). Versions are recorded, never compared.
-
-    Raises
-    ------
-    ValueError
-        Naming the settings that differ, or when ``out`` is no folder.
-    """
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"got out {str(out)!r}, a file; expected a folder, new or a run's own")
-    kept = {k: v for k, v in asdict(config).items() if k not in ("config", "dry_run")}
-    saved = json.loads(json.dumps({"format": 1, "config": kept, **facts}))
-    file = out / "trace.json"
-    differing = dict(_differences(_saved(file), saved)) if file.is_file() else {}
-    finished, captured = (out / "results.h5").is_file(), any(out.glob("*.h5*"))
-    binding = {n: d for n, d in differing.items() if finished or (captured and n not in ANALYSIS)}
-    if binding:
-        raise ValueError(
-            f"got folder {out.name}, begun with another trace: {', '.join(binding.values())}; "
-            "expected another --out, or the same settings"
-        )
-    if file.is_file() and not differing:
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.h5.partial").unlink(missing_ok=True)
-    for made in ("causes", "interventions", "tuning"):  # by other settings
-        shutil.rmtree(out / made, ignore_errors=True)
-    partial = out / ".trace.json.partial"
-    partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(file)
-
-
-def _saved(file: Path) -> Mapping[str, Any]:
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        return saved if saved["config"] is not None else {}
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"got a damaged {file.name} in {file.parent.name}") from None
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name and wording of each setting or fact that is not what it was."""
-    for name, new in now["config"].items():
-        old = before["config"].get(name)
-        if name not in RUNTIME and old != new:
-            yield name, f"{name} (was {old!r:.60}, now {new!r:.60})"
-    for name in ("concepts_digest", "series"):
-        if before.get(name) != now[name]:
-            yield name, f"{name} (was {before.get(name)!r:.60}, now {now[name]!r:.60})"
-    for label, new in now["weights"].items():
-        if before.get("weights", {}).get(label, new) != new:
-            yield f"weights of {label}", f"{label} has other weights than before"

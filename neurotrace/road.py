@@ -1,12 +1,18 @@
 """What a trace runs on: checkpoints, sentences and the twin, found and checked before it begins."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from neurotrace.checkpoints import Checkpoint, find, fingerprint, select
+import pandas as pd
+
+from neurotrace.captured import Captured, is_captured
+from neurotrace.checkpoints import Checkpoint, Shelf, audit, find, refused, select, weights_mark
+from neurotrace.checkpoints.hub import is_repo
+from neurotrace.checkpoints.list_command import gaps_line
 from neurotrace.concepts import ConceptSet
 from neurotrace.config import ANALYSES, CONCEPT_FREE, TraceConfig
 from neurotrace.givens import refuse_unreadable
@@ -17,12 +23,30 @@ PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", 
 
 @dataclass(frozen=True)
 class Road:
-    """What a trace runs on, found and checked before anything is computed."""
+    """What a trace runs on, found and checked before anything is computed.
+
+    Attributes
+    ----------
+    series, audit
+        The checkpoints to trace, and what was found of all that the source has.
+    shelf
+        Brings those that are not on this disk.
+    captured
+        The source, where it is a captured run.
+    twin
+        Folder of a re-initialised model, or the seed to make one.
+    notes
+        What a reader should know of all this.
+    """
 
     config: TraceConfig
     series: list[Checkpoint]
     concepts: ConceptSet
     twin: Path | int
+    shelf: Shelf = field(default_factory=Shelf, repr=False)
+    audit: pd.DataFrame | None = field(default=None, repr=False)
+    captured: Captured | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
     exclude_ids: tuple[int, ...] = field(default=(), repr=False)
 
     @property
@@ -42,9 +66,16 @@ def prepare(config: TraceConfig) -> Road:
     config.check()
     if not config.source or not config.out:
         raise ValueError("got no --source or no --out; expected both (see --help)")
+    if is_captured(config.source):
+        return _again(config)
+    config = _placed(config)
     source = Path(config.source)
     _refuse_unfinished(source)
-    series = select(find(source, pattern=config.pattern), config.checkpoints)
+    found = find(config.source, pattern=config.pattern, tokenizer=config.tokenizer)
+    audited = audit(found)
+    series, told = _admitted(select(found, config.checkpoints), audited, allow=config.allow)
+    shelf = Shelf(series, budget=config.cache_bytes)
+    shelf.small(series[0])
     concepts = _sentences(config, source / "concepts.jsonl")
     _refuse_large_top(config, series[0])
     refuse_unreadable(config, concepts.languages)
@@ -57,8 +88,63 @@ def prepare(config: TraceConfig) -> Road:
         series,
         concepts,
         twin if (twin / "config.json").is_file() else config.twin_seed,
-        tuple(json.loads(shared.read_text())) if shared.is_file() else (),
+        shelf,
+        audited,
+        notes=(*getattr(found, "notes", ()), *told),
+        exclude_ids=tuple(json.loads(shared.read_text())) if shared.is_file() else (),
     )
+
+
+def _placed(config: TraceConfig) -> TraceConfig:
+    """The same with the device and the type that ``auto`` comes to here."""
+    from neurotrace.capture.devices import resolve
+
+    device, kind = resolve(config.device, config.compute_dtype)
+    return replace(config, device=device, compute_dtype=cast(Any, kind))
+
+
+def _again(config: TraceConfig) -> Road:
+    """What was captured already: its series, its sentences, and what they can answer."""
+    from neurotrace import probes
+
+    found = Captured.of(config)
+    _refuse_few(found.concepts)
+    if found.config.path in found.store.paths:
+        probes.n_experts(config.expert_size, sum(found.store.width(found.config.path)))
+    refuse_unreadable(found.config, found.concepts.languages)
+    return Road(
+        found.config,
+        found.series,
+        found.concepts,
+        config.twin_seed,
+        captured=found,
+        notes=found.notes,
+        exclude_ids=found.exclude_ids,
+    )
+
+
+def _admitted(
+    series: Sequence[Checkpoint], audited: pd.DataFrame, *, allow: bool
+) -> tuple[list[Checkpoint], list[str]]:
+    """The checkpoints that the audit lets pass, and what is to be said of the others.
+
+    Raises
+    ------
+    ValueError
+        Naming each one that it refuses, unless that is allowed; and where none is left.
+    """
+    verdicts = refused(audited).set_index(["stage", "step"])["verdict"].to_dict()
+    named = {c: verdicts[c.stage, c.step] for c in series if (c.stage, c.step) in verdicts}
+    told = [f"{checkpoint}: {verdict}" for checkpoint, verdict in named.items()]
+    if named and not allow:
+        raise ValueError(
+            f"got checkpoints that are not what their names say ({'; '.join(told)}); expected "
+            "others by --checkpoints, or --allow to go on"
+        )
+    left = [c for c in series if not named.get(c, "").startswith("broken")]
+    if not left:
+        raise ValueError(f"got no checkpoint that is whole ({'; '.join(told)})")
+    return left, [f"allowed by --allow: {one}" for one in told]
 
 
 def _refuse_unfinished(source: Path) -> None:
@@ -83,13 +169,19 @@ def _sentences(config: TraceConfig, own: Path) -> ConceptSet:
         return concepts
     if config.negatives or concepts.uneven:
         concepts = concepts.balanced(negatives=config.negatives, seed=config.seed)
+    _refuse_few(concepts)
+    return concepts
+
+
+def _refuse_few(concepts: ConceptSet) -> None:
+    if not concepts.concepts:
+        return
     (concept, lang, what), fewest = min(concepts.n_judged.items(), key=lambda item: item[1])
     if fewest < MIN_GROUPS:
         raise ValueError(
             f"got {fewest} {what} of concept {concept!r} in {lang}; "
             f"expected at least {MIN_GROUPS}, for two halves"
         )
-    return concepts
 
 
 def _refuse_needing_concepts(config: TraceConfig) -> None:
@@ -105,7 +197,9 @@ def _refuse_needing_concepts(config: TraceConfig) -> None:
 def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
     from neurotrace import capture, probes
 
-    n = capture.n_neurons(first, config.path, trust_remote_code=config.trust_remote_code)
+    n = capture.n_neurons(
+        first, config.path, stack=config.stack, trust_remote_code=config.trust_remote_code
+    )
     probes.n_experts(config.expert_size, n)
 
 
@@ -113,7 +207,7 @@ def capture_options(road: Road) -> dict[str, Any]:
     """The keyword arguments of :func:`neurotrace.capture.run`."""
     same = (
         "dtype", "bos", "device", "compute_dtype", "batch_tokens", "backend",
-        "tokens_per_language", "words_per_language", "loss_sentences", "allow_equal",
+        "tokens_per_language", "words_per_language", "loss_sentences",
         "trust_remote_code", "seed",
     )  # fmt: skip
     options = {name: getattr(road.config, name) for name in same}
@@ -127,9 +221,20 @@ def facts(road: Road) -> dict[str, Any]:
     return {
         "concepts_digest": road.concepts.digest,
         "series": [checkpoint.label for checkpoint in road.series],
-        "weights": {c.label: fingerprint(c.path)[:16] for c in road.series},
+        "weights": _marks(road),
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def _marks(road: Road) -> dict[str, str]:
+    if road.captured is not None:
+        return road.captured.weights
+    return {checkpoint.label: weights_mark(checkpoint)[:16] for checkpoint in road.series}
+
+
+def source_name(config: TraceConfig) -> str:
+    """A repository as it is called, of a folder or file its last name: no machine's path."""
+    return config.source if is_repo(config.source) else Path(config.source).name
 
 
 def plan(config: TraceConfig) -> str:
@@ -138,12 +243,16 @@ def plan(config: TraceConfig) -> str:
 
     road = prepare(config)
     lines = [
-        f"source       {Path(config.source).name}: {len(road.series)} checkpoints, "
+        f"source       {source_name(config)}: {len(road.series)} checkpoints, "
         f"{road.series[0].label} to {road.series[-1].label}",
         f"sentences    {road.concepts!r}",
         f"captures     {', '.join(config.what)}",
         f"analyses     {', '.join(config.analyses)}",
     ]
-    return "\n".join(
-        [*lines, str(capture.plan(road.series, road.concepts, **capture_options(road)))]
-    )
+    if road.captured is not None:
+        return "\n".join([*lines, "captured already; no model is run", *road.captured.notes])
+    if road.audit is not None:
+        absent = road.audit[road.audit["verdict"] == "missing"]
+        lines.append(gaps_line(list(zip(absent["stage"], absent["step"], strict=True))))
+    planned = capture.plan(road.series, road.concepts, **capture_options(road))
+    return "\n".join([*lines, str(planned)])

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -94,7 +95,8 @@ def _embeddings(givens: Givens) -> list[Task]:
     steps = [checkpoint.step for checkpoint in series]
     if len(set(steps)) < len(steps):
         return _leave_out("the input embedding", "steps start again in a later stage")
-    trusted = {"trust_remote_code": config.trust_remote_code}
+    trusted: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
+    shelf = givens.road.shelf
 
     def scores() -> xr.Dataset:
         used = token_counts(series[0], givens.road.concepts, **trusted)
@@ -104,11 +106,12 @@ def _embeddings(givens: Givens) -> list[Task]:
             frequency=used.frequency,
             classes=givens.token_classes(used),
             seed=config.seed,
+            shelf=shelf,
             **trusted,
         )
 
     def drawn() -> xr.Dataset:
-        return embedding_map(series[-1], seed=config.seed, **trusted)
+        return embedding_map(series[-1], seed=config.seed, shelf=shelf, **trusted)
 
     return [("embeddings", scores), ("embedding_map", drawn)]
 

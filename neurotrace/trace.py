@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurotrace.config import CAUSES, SPACES, TraceConfig, read_config, save_config
-from neurotrace.road import PACKAGES, Road, capture_options, facts, plan, prepare
+from neurotrace.config import CAUSES, SPACES, TraceConfig
+from neurotrace.config_file import read_config, save_config
+from neurotrace.road import PACKAGES, Road, capture_options, facts, plan, prepare, source_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,10 +55,14 @@ def run(config: TraceConfig) -> Path:
 
     road = prepare(config)
     out = Path(config.out)
-    save_config(config, out, facts(road))
+    save_config(road.config, out, facts(road))
     with _alone(out):
         if not (trajectories.finished(out) and (out / report.FILE).is_file()):
-            store = capture.run(road.series, road.concepts, out, **capture_options(road))
+            store = (
+                capture.run(road.series, road.concepts, out, **capture_options(road))
+                if road.captured is None
+                else road.captured.store
+            )
             results, notes = analyse(road, store, out)
             report.write(out, results, provenance(road, store, notes))
         if config.figures:
@@ -104,7 +109,7 @@ def analyse(
         )
         wanted += spaces.tasks(road, store, results.__getitem__)
         wanted += causes.tasks(road, store, results.__getitem__)
-    notes = [str(warning.message) for warning in caught]
+    notes = [*road.notes, *(str(warning.message) for warning in caught)]
     for note in notes:
         console.print(note, markup=False, highlight=False)
     # Small products gain nothing from threads, and threads that wait for cores lose much.
@@ -120,7 +125,7 @@ def analyse(
 def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) -> "Provenance":
     """What the report says of where its numbers come from; no time, host or machine path."""
     config = {k: v for k, v in asdict(road.config).items() if k not in ("out", "config", "dry_run")}
-    config |= {"source": Path(road.config.source).name}
+    config |= {"source": source_name(road.config)}
     if road.config.concepts:
         config["concepts"] = Path(road.config.concepts).name
     table = store.checkpoints.drop(columns=["file"], errors="ignore")
@@ -137,6 +142,7 @@ def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) 
             "languages": road.concepts.languages,
         },
         "checkpoints": table.assign(label=[c.label for c in road.series]),
+        "audit": road.audit,
         "notes": [*road.concepts.notes, *notes],
     }
 

@@ -227,11 +227,12 @@ def tune_road(
         As in :func:`tune`.
     """
     lang = source or road.concepts.languages[0]
-    return tune(
-        road.series[-1], road.concepts, texts_of(road, lang, texts), source=lang,
-        dictionary=dictionary, clusters=road.config.clusters, seeds=(road.config.seed,),
-        **tuning_of(road, steps),
-    )  # fmt: skip
+    with road.shelf.at_hand(road.series[-1]):
+        return tune(
+            road.series[-1], road.concepts, texts_of(road, lang, texts), source=lang,
+            dictionary=dictionary, clusters=road.config.clusters, seeds=(road.config.seed,),
+            **tuning_of(road, steps),
+        )  # fmt: skip
 
 
 def tuning_of(road: Road, steps: int) -> dict[str, Any]:

@@ -114,9 +114,11 @@ def tune_pairs_road(
         Folder of files ``LANG.txt``, one text a line. A lab run brings its own.
     """
     given = {lang: texts_of(road, lang, texts) for lang in sources}
-    return tune_pairs(
-        road.series[-1], road.concepts, given, seed=road.config.seed, **tuning_of(road, steps)
-    )
+    last = road.series[-1]
+    with road.shelf.at_hand(last):
+        return tune_pairs(
+            last, road.concepts, given, seed=road.config.seed, **tuning_of(road, steps)
+        )
 
 
 def sources_of(folder: str | Path | None, languages: Sequence[str]) -> list[str]:

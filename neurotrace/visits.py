@@ -74,8 +74,9 @@ class Visits:
             todo = [name for name in self.asked(at) if name not in kept]
             if todo:
                 visit = Visit(self.bench, at)
-                for name in todo:
-                    kept.get(name, partial(visit.do, name))
+                with self.bench.road.shelf.at_hand(visit.checkpoint):
+                    for name in todo:
+                        kept.get(name, partial(visit.do, name))
                 kept.finish()
             self._made[at] = kept
         return self._made[at]

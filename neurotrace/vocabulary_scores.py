@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neurotrace.axes import check
-from neurotrace.checkpoints import Checkpoint
+from neurotrace.checkpoints import Checkpoint, Shelf
 from neurotrace.geometry.canonical import canonical_cosines, mean_cosine_null
 from neurotrace.geometry.embeddings import neighbour_scripts, token_map
 from neurotrace.geometry.nearest import knn_agreement, knn_agreement_chance
@@ -40,6 +40,7 @@ def embedding_scores(
     min_tokens: int | None = None,
     folds: int = 10,
     seed: int = 0,
+    shelf: Shelf | None = None,
     trust_remote_code: bool = False,
 ) -> xr.Dataset:
     """How do scripts and translations come to lie in the input embedding, and when does it settle?
@@ -70,6 +71,8 @@ def embedding_scores(
         have as many, the largest of 100, 50 and 20 for which two do.
     folds, seed
         Of the probe, the samples and the order among ties.
+    shelf
+        Brings checkpoints that are not on this disk, each twice.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def embedding_scores(
     Wen-Yi and Mimno 2023, "Hyperpolyglot LLMs", for single models; here per checkpoint, each
     figure with its chance.
     """
-    tokens, last = _tokens(checkpoints, scripts, trust_remote_code=trust_remote_code)
+    tokens, last = _tokens(checkpoints, scripts, shelf, trust_remote_code=trust_remote_code)
     settings = {"k": min(k, len(tokens.ids) - 1), "script_k": min(script_k, len(tokens.ids) // 2)}
     least = largest_min_tokens(tokens.scripts) if min_tokens is None else min_tokens
     words = _Words.of(tokens, dictionary, frequency, classes)
@@ -101,7 +104,7 @@ def embedding_scores(
     rows = []
     before: Matrix | None = None
     for checkpoint in checkpoints:
-        W = _matrix(checkpoint, trust_remote_code=trust_remote_code)[tokens.ids]
+        W = _matrix(checkpoint, shelf, trust_remote_code=trust_remote_code)[tokens.ids]
         probe = script_separability(
             W, tokens.scripts, min_tokens=least, folds=min(folds, least), seed=seed
         )
@@ -137,6 +140,7 @@ def embedding_map(
     scripts: ArrayLike | None = None,
     most: int = SHOWN,
     seed: int = 0,
+    shelf: Shelf | None = None,
     trust_remote_code: bool = False,
 ) -> xr.Dataset:
     """Where do the tokens of a checkpoint lie, seen in its embedding's two leading directions?
@@ -155,7 +159,7 @@ def embedding_map(
     ``x``, ``y``, ``script`` and ``text`` by token id, ``explained``: the share of the variance
     that the two show, and ``chance``: NaN, since a map has none. ``attrs``: ``step``, ``tokens``.
     """
-    tokens, W = _tokens([checkpoint], scripts, trust_remote_code=trust_remote_code)
+    tokens, W = _tokens([checkpoint], scripts, shelf, trust_remote_code=trust_remote_code)
     found = token_map(W, n=2)
     shown = _some(len(tokens.ids), most, seed)
     at = {
@@ -217,7 +221,11 @@ class _Words:
 
 
 def _tokens(
-    checkpoints: Sequence[Checkpoint], scripts: ArrayLike | None, *, trust_remote_code: bool
+    checkpoints: Sequence[Checkpoint],
+    scripts: ArrayLike | None,
+    shelf: Shelf | None,
+    *,
+    trust_remote_code: bool,
 ) -> tuple[_Tokens, Matrix]:
     """The tokens that take part at every checkpoint, and their rows at the last."""
     from neurotrace.capture.embedding import token_texts
@@ -225,7 +233,7 @@ def _tokens(
     texts = token_texts(checkpoints[0], trust_remote_code=trust_remote_code)
     kept = np.array([bool(text) for text in texts])
     for checkpoint in checkpoints:
-        W = _matrix(checkpoint, trust_remote_code=trust_remote_code)
+        W = _matrix(checkpoint, shelf, trust_remote_code=trust_remote_code)
         if len(W) != len(texts):
             raise ValueError(
                 f"got {len(W)} embedding rows at {checkpoint.label}; "
@@ -241,10 +249,11 @@ def _tokens(
     return _Tokens(ids, [plain[number] for number in ids], classes[ids], len(texts)), W[ids]
 
 
-def _matrix(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Matrix:
+def _matrix(checkpoint: Checkpoint, shelf: Shelf | None, *, trust_remote_code: bool) -> Matrix:
     from neurotrace.capture.embedding import embedding_matrix
 
-    return embedding_matrix(checkpoint, trust_remote_code=trust_remote_code)
+    with (shelf or Shelf([checkpoint])).at_hand(checkpoint):
+        return embedding_matrix(checkpoint, trust_remote_code=trust_remote_code)
 
 
 def _scored(

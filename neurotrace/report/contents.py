@@ -111,6 +111,7 @@ def sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         "labels": ("Labels of neurons", bool(found["labels"])),
         "neurons": ("Top neurons", bool(found["neurons"]["concepts"])),
         "checkpoints": ("Checkpoints", bool(found["checkpoints"]["rows"])),
+        "audit": ("Audit of checkpoints", bool(found["audit"])),
         "provenance": ("Provenance", True),
         "definitions": ("Definitions", True),
     }

@@ -14,7 +14,8 @@ class Provenance(TypedDict, total=False):
 
     ``config`` and ``versions`` map names to values; ``concepts`` has name, sentences, concepts,
     languages, digest; ``checkpoints`` is a DataFrame or rows with step, stage, tokens,
-    weight_hash, label. Of every path only the last name is shown.
+    weight_hash, label; ``audit`` is what :func:`neurotrace.checkpoints.audit` returned. Of every
+    path only the last name is shown.
     """
 
     model: str
@@ -23,6 +24,7 @@ class Provenance(TypedDict, total=False):
     versions: Mapping[str, str]
     concepts: Mapping[str, Any]
     checkpoints: Any
+    audit: Any
     notes: Sequence[str]
 
 

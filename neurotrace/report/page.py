@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neurotrace.report import (
+    audit_words,
     cards,
     cause_tables,
     confounds,
@@ -87,6 +88,7 @@ def summary(results: Results, provenance: Provenance) -> dict[str, Any]:
         "labels": label_tables.section(results),
         "neurons": tables.neurons(results),
         "checkpoints": tables.checkpoints(provenance.get("checkpoints")),
+        "audit": audit_words.section(provenance.get("audit")),
         "provenance": origin.blocks(provenance),
         "absent": [f"{words} ({name})." for name, words in ANALYSES.items() if name not in results],
         "notes": [without_folders(note) for note in provenance.get("notes", ())],
