@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from neurotrace.capture import loading
-from neurotrace.checkpoints import Checkpoint
+from neurotrace.checkpoints import Checkpoint, headers
 
 
 def refuse_disorder(series: Sequence[Checkpoint]) -> None:
@@ -17,14 +17,28 @@ def refuse_disorder(series: Sequence[Checkpoint]) -> None:
 
 
 def refuse_other_shapes(series: Sequence[Checkpoint]) -> None:
-    """Refuse series whose tensors change their names or shapes; only headers are read."""
-    first = loading.shapes(series[0].path)
-    for checkpoint in series[1:]:
-        shapes = loading.shapes(checkpoint.path)
+    """Refuse series whose tensors change their names or shapes; only headers are read.
+
+    Of what is not here yet, ``.bin`` files have no header to ask for: they are seen when loaded.
+    """
+    first, label = None, ""
+    for checkpoint in series:
+        shapes = _shapes(checkpoint)
+        if shapes is None:
+            continue
+        if first is None:
+            first, label = shapes, checkpoint.label
         differing = sorted(n for n in first.keys() | shapes.keys() if first.get(n) != shapes.get(n))
         if differing:
             name = differing[0]
             raise ValueError(
-                f"{series[0].label} and {checkpoint.label} are of different shapes: {name} is "
+                f"{label} and {checkpoint.label} are of different shapes: {name} is "
                 f"{first.get(name, 'absent')} and {shapes.get(name, 'absent')}"
             )
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]] | None:
+    if checkpoint.remote is None:
+        return loading.shapes(checkpoint.path)
+    found = headers.tensors(checkpoint)
+    return None if found is None else {name: shape for name, (_, shape) in found.items()}

@@ -1,10 +1,12 @@
 """What is checked of every loaded model by running it on two made-up sentences."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from neurotrace.capture.devices import home
 from neurotrace.capture.plain import Model, Place, UnsupportedModel
 from neurotrace.capture.sites import NEURON_SITES
 
@@ -13,10 +15,16 @@ from neurotrace.capture.sites import NEURON_SITES
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 
 
-def places(sites: Sequence[str], n_layers: int) -> list[Place]:
-    """Where to look: the sites in every block and, beside neurons, the MLP's output."""
+def places(sites: Sequence[str], n_layers: int, *, whole_mlp: bool = True) -> list[Place]:
+    """Where to look: the sites in every block and, beside neurons, the MLP's output.
+
+    Parameters
+    ----------
+    whole_mlp
+        Whether a module holds the MLP, so that its output can be looked at.
+    """
     in_blocks = [site for site in sites if site != "embed"]
-    if set(sites) & set(NEURON_SITES):
+    if whole_mlp and set(sites) & set(NEURON_SITES):
         in_blocks.append("mlp.hook_out")
     found: list[Place] = [("embed", None)] if "embed" in sites else []
     return found + [(site, layer) for layer in range(n_layers) for site in in_blocks]
@@ -24,12 +32,17 @@ def places(sites: Sequence[str], n_layers: int) -> list[Place]:
 
 def sentences(model: Model) -> tuple[Tensor, Tensor]:
     """Ids and mask ``(2, 6)``, the second sentence shorter by two."""
-    device = next(model.parameters()).device
+    device = home(model)
     # Any ids do; different ones at every place show sites that mix up axes.
-    ids = (torch.arange(12, device=device).reshape(2, 6) * 7 + 3) % int(model.config.vocab_size)
+    ids = (torch.arange(12, device=device).reshape(2, 6) * 7 + 3) % vocabulary_of(model.config)
     mask = torch.ones_like(ids)
     mask[1, 4:] = 0
     return ids, mask
+
+
+def vocabulary_of(config: Any) -> int:
+    """Token ids of a model, those of its text where it knows images too."""
+    return int(config.get_text_config().vocab_size)
 
 
 def refuse_difference(

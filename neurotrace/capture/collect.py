@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurotrace.capture.batches import Slab
+from neurotrace.capture.batches import Allowance, DoesNotFit, Slab
 from neurotrace.capture.job import Job
 from neurotrace.capture.models import HookedModel
 from neurotrace.capture.plain import Place, Reader
@@ -34,7 +34,7 @@ class Collector:
 
     def __init__(self, targets: Sequence[Target], n_layers: int, rotations: Rotations):
         self._rotations = rotations
-        self._batch: Batch | None = None
+        self._batches: dict[torch.device, Batch] = {}
         self._values: dict[Key, Tensor] = {}
         self._finite: dict[Place, Tensor] = {}
         places: dict[Place, list[Target]] = {}
@@ -49,28 +49,37 @@ class Collector:
         self, forward: Callable[[Tensor, Tensor], None], batch: Batch
     ) -> tuple[dict[Key, Tensor], dict[Place, Tensor]]:
         """Pooled rows of a batch, and for every place whether each sentence was finite there."""
-        self._batch, self._values, self._finite = batch, {}, {}
-        forward(batch.ids, batch.mask)
-        return self._values, self._finite
+        self._batches = {batch.ids.device: batch}
+        try:
+            forward(batch.ids, batch.mask)
+            return self._values, self._finite
+        finally:
+            # A pass that ran out of memory leaves nothing behind that would fill it.
+            self._batches, self._values, self._finite = {}, {}, {}
 
     def _read(self, place: Place, targets: Sequence[Target], x: Tensor) -> None:
         site, layer = place
-        if self._batch is None:
-            raise RuntimeError("a hook was called outside a batch")
+        batch = self._batch_at(x.device)
         # Left on the device; all places of a batch are looked at together when it is through.
         self._finite[place] = finite(x)
         turned: dict[int | None, Tensor] = {None: x}
         for target in targets:
             seed = target.rotation
             if seed is not None and seed not in turned:
-                turned[seed] = self._rotations[site, seed, layer](x)
-            self._values[str(target), layer] = pool(turned[seed], self._batch, target.pooling)
+                turned[seed] = self._rotations[site, seed, layer].to(x.device)(x)
+            self._values[str(target), layer] = pool(turned[seed], batch, target.pooling)
+
+    def _batch_at(self, device: torch.device) -> Batch:
+        """The batch where a layer runs: a model may lie on several devices."""
+        if not self._batches:
+            raise RuntimeError("a hook was called outside a batch")
+        if device not in self._batches:
+            self._batches[device] = next(iter(self._batches.values())).to(device)
+        return self._batches[device]
 
 
-def rotations_of(
-    targets: Sequence[Target], widths: Mapping[str, int], n_layers: int, *, device: str
-) -> Rotations:
-    """The maps of all rotated paths, made once for all checkpoints."""
+def rotations_of(targets: Sequence[Target], widths: Mapping[str, int], n_layers: int) -> Rotations:
+    """The maps of all rotated paths, made once for all checkpoints; they follow their layers."""
     wanted = {
         (target.site, target.rotation, layer)
         for target in targets
@@ -78,7 +87,7 @@ def rotations_of(
         if target.rotation is not None
     }
     return {
-        (site, seed, layer): Rotation(widths[site], seed=seed, layer=layer).to(device)
+        (site, seed, layer): Rotation(widths[site], seed=seed, layer=layer)
         for site, seed, layer in wanted
     }
 
@@ -91,6 +100,7 @@ def collect(
     rotations: Rotations,
     label: str,
     advance: Callable[[int], None] = lambda _: None,
+    allowance: Allowance | None = None,
 ) -> None:
     """Capture the sentences that the writer has not counted yet.
 
@@ -100,14 +110,17 @@ def collect(
         Name of the checkpoint, for messages.
     advance
         Called with the number of sentences of each batch.
+    allowance
+        What goes through at once, shared by all checkpoints of a run.
 
     Raises
     ------
     ValueError
         For NaN or infinity, naming checkpoint, layer, site and sentence; the message of the
-        writer for a value beyond float16.
+        writer for a value beyond float16; for a sentence whose memory does not suffice alone.
     """
     collector = Collector(job.targets, model.n_layers, rotations)
+    allowed = Allowance(str(model.device)) if allowance is None else allowance
     with model.watch(collector.readers) as forward:
 
         def run(numbers: NDArray[np.intp], tables: Tables) -> dict[Key, NDArray]:
@@ -125,13 +138,19 @@ def collect(
 
         for slab in job.slabs:
             if slab.start >= writer.n_done:
-                writer.write(slab.start, _rows(job, slab, run))
+                try:
+                    rows = _rows(job, slab, run, allowed)
+                except DoesNotFit as error:
+                    raise _too_long(error, job.concepts.frame, model.device, label) from None
+                writer.write(slab.start, rows)
+                del rows  # hundreds of megabytes, before the next slab's are made
 
 
 def _rows(
     job: Job,
     slab: Slab,
     run: Callable[[NDArray[np.intp], Tables], dict[Key, NDArray]],
+    allowance: Allowance,
 ) -> dict[Key, NDArray[np.float32]]:
     """Rows of a slab for every dataset, batch by batch, each batch back in set order."""
     where = {path: rows_of(path, job.tables, slab.start, slab.stop) for path, _ in job.arrays}
@@ -143,19 +162,27 @@ def _rows(
         name: table.iloc[token_rows(table, slab.start, slab.stop)]
         for name, table in job.tables.items()
     }
-    for numbers in slab.batches:
+
+    def attempt(numbers: NDArray[np.intp]) -> tuple[Tables, dict[Key, NDArray]]:
         # The index of a part keeps its rows' place in the whole table.
         parts = {name: table[table["example"].isin(numbers)] for name, table in of_slab.items()}
-        places = {"examples": numbers} | {name: t.index.to_numpy() for name, t in parts.items()}
-        for key, values in run(numbers, parts).items():
-            rows[key][places[table_of(key[0])] - where[key[0]].start] = values
+        return parts, run(numbers, parts)
+
+    for batch in slab.batches:
+        through = allowance.through(batch, job.tokenized.lengths, attempt)
+        for numbers, (parts, pooled) in through:
+            places = {name: part.index.to_numpy() for name, part in parts.items()}
+            places["examples"] = numbers
+            for key, values in pooled.items():
+                rows[key][places[table_of(key[0])] - where[key[0]].start] = values
     return rows
 
 
 def _refuse_not_finite(
     good: Mapping[Place, Tensor], numbers: NDArray[np.intp], label: str, frame: pd.DataFrame
 ) -> None:
-    together = torch.stack(list(good.values()))
+    device = next(iter(good.values())).device
+    together = torch.stack([each.to(device) for each in good.values()])
     if bool(together.all()):
         return
     # Places stand in the order of the forward pass: the first is where it began.
@@ -166,4 +193,15 @@ def _refuse_not_finite(
     raise ValueError(
         f"{label}, {where}, {sentence['lang']} group {sentence['group']!r}: got NaN or infinity "
         f"for {sentence['text']!r:.60}; its weights are damaged, or compute_dtype is too narrow"
+    )
+
+
+def _too_long(
+    error: DoesNotFit, frame: pd.DataFrame, device: torch.device, label: str
+) -> ValueError:
+    sentence = frame.iloc[error.row]
+    return ValueError(
+        f"{label}, {sentence['lang']} group {sentence['group']!r}: got a sentence of "
+        f"{error.n_tokens} tokens, which alone does not fit into the memory of {device}; leave its "
+        "group out, or lay the model over more devices (--device-map auto)"
     )

@@ -40,7 +40,7 @@ def embedding_matrix(
         When the files cannot be read, hold no such tensor, or one of another shape than the
         configuration says.
     """
-    folder = _folder(checkpoint)
+    folder = loading.weights_folder(checkpoint)
     names, shape = _expected(folder, trust_remote_code=trust_remote_code)
     for file in weight_files(folder):
         tensor = _read(file, names)
@@ -64,18 +64,14 @@ def token_texts(
     ``(vocab,)`` strings, one for every row of :func:`embedding_matrix`; empty for ids without a
     token, since many models round their vocabulary up.
     """
-    folder = _folder(checkpoint)
+    folder = loading.weights_folder(checkpoint)
     config = loading.load_config(folder, trust_remote_code=trust_remote_code)
-    tokenizer = loading.load_tokenizer(folder, trust_remote_code=trust_remote_code)
+    tokenizer = loading.load_tokenizer(checkpoint, trust_remote_code=trust_remote_code)
     texts = [""] * int(config.get_text_config().vocab_size)
     for token, number in tokenizer.get_vocab().items():
         if 0 <= number < len(texts):
             texts[number] = token
     return texts
-
-
-def _folder(checkpoint: Checkpoint | str | Path) -> Path:
-    return checkpoint.path if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
 
 
 def _expected(folder: Path, *, trust_remote_code: bool) -> tuple[list[str], tuple[int, ...]]:
@@ -97,7 +93,7 @@ def _skeleton(folder: Path, *, trust_remote_code: bool) -> Any:
     except ValueError as error:
         if isinstance(error, BrokenCheckpoint):
             raise
-    # No causal model of this family: an encoder-decoder.
+    # A family without a row, and no causal model of it: what it is without a head.
     from transformers import AutoModel
 
     config = loading.load_config(folder, trust_remote_code=trust_remote_code)

@@ -1,75 +1,30 @@
 """What a run is going to do, decided and refused before any model is loaded."""
 
 import hashlib
-import importlib.metadata
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from neurotrace.capture import loading
 from neurotrace.capture.agreement import refuse_disorder, refuse_other_shapes
 from neurotrace.capture.batches import Slab, plan_batches
-from neurotrace.capture.loss import sample
-from neurotrace.capture.models import BACKENDS
-from neurotrace.capture.plain import UnsupportedModel, family_of
-from neurotrace.capture.sites import NEURON_SITES, Target, parse_all
-from neurotrace.capture.tokens import BOS, Tokenized, draw, tokenize, tokenizer_hash
+from neurotrace.capture.checks import vocabulary_of
+from neurotrace.capture.families import Family
+from neurotrace.capture.loss import Loss, plan_loss
+from neurotrace.capture.options import Options, recorded, tables_asked
+from neurotrace.capture.plain import UnsupportedModel, family_of, row_of, stack_of, width_of
+from neurotrace.capture.positions import n_positions
+from neurotrace.capture.sites import Target, parse_all
+from neurotrace.capture.tokens import Tokenized, draw, tokenize, tokenizer_hash
 from neurotrace.capture.words import draw_words
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 from neurotrace.store import StoreMismatch
-from neurotrace.store.layout import Key, Spec, bytes_needed, table_of
-
-DTYPES = ("float16", "float32")
-MOST_EXCLUDED = 8192  # ids: they are kept as an attribute, of which HDF5 allows 64 kB
-PACKAGES = ("numpy", "torch", "transformers", "transformer-lens", "tokenizers", "h5py")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a run captures, whatever it captures; explained in :func:`neurotrace.capture.run`.
-
-    Raises
-    ------
-    ValueError
-        For a value that is refused, naming the valid ones.
-    """
-
-    what: Sequence[str]
-    dtype: str
-    bos: str
-    device: str
-    compute_dtype: str
-    batch_tokens: int
-    backend: str
-    tokens_per_language: int
-    words_per_language: int
-    word_cap: int
-    loss_sentences: int
-    exclude_ids: Sequence[int]
-    trust_remote_code: bool
-    seed: int
-
-    def __post_init__(self) -> None:
-        parse_all(self.what)
-        loading.torch_dtype(self.compute_dtype, self.device)
-        for name, valid in (("dtype", DTYPES), ("backend", BACKENDS), ("bos", BOS)):
-            if getattr(self, name) not in valid:
-                got = getattr(self, name)
-                raise ValueError(f"got {name} {got!r}; valid are {', '.join(valid)}")
-        counts = ("tokens_per_language", "words_per_language", "loss_sentences", "seed")
-        for name in counts:
-            if getattr(self, name) < 0:
-                raise ValueError(f"got {name} {getattr(self, name)}; expected 0 or more")
-        if self.word_cap < 1:
-            raise ValueError(f"got word_cap {self.word_cap}; expected at least 1")
-        if len(self.exclude_ids) > MOST_EXCLUDED:
-            got = len(self.exclude_ids)
-            raise ValueError(f"got {got} exclude_ids; expected at most {MOST_EXCLUDED}")
+from neurotrace.store.layout import Key, Spec, bytes_needed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +35,17 @@ class Job:
     ----------
     tokenized, slabs, loss
         Sentences as ids, the batches, and the sentences whose loss is taken (None without).
+    masked
+        ``(token,)`` bool: tokens that are hidden and guessed for the loss of a masked model; None
+        of one that predicts the next token.
     tables
         ``tokens`` and ``words`` kept as rows of their own, each where a path asks for it.
     widths
         Columns of each site.
     n_layers
-        Blocks.
+        Blocks of the stack that is read.
+    stack
+        ``encoder`` or ``decoder``.
     header
         Root attributes that all files share.
     """
@@ -97,8 +57,10 @@ class Job:
     tables: Mapping[str, pd.DataFrame]
     slabs: Sequence[Slab]
     loss: pd.DataFrame | None
+    masked: NDArray[np.bool_] | None
     widths: Mapping[str, int]
     n_layers: int
+    stack: str
     options: Options
     header: Mapping[str, Any]
 
@@ -149,14 +111,30 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
     BrokenCheckpoint
         Naming a weight file that is missing or truncated, before anything is captured.
     """
-    targets = parse_all(options.what)
+    parse_all(options.what)
     refuse_disorder(series)
     for checkpoint in series:
-        loading.refuse_incomplete(checkpoint.path)
+        loading.refuse_incomplete(checkpoint)
     refuse_other_shapes(series)
+    return decide(series, concepts, options)
+
+
+def decide(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options) -> Job:
+    """The plan of a run, from its first checkpoint's configuration and tokenizer alone.
+
+    No weights are looked for: those of a model in training lie in no file.
+
+    Raises
+    ------
+    ValueError
+        For sentences that the model cannot hold, naming them.
+    """
+    targets = parse_all(options.what)
     first, trust = series[0].path, options.trust_remote_code
     skeleton = loading.skeleton(first, trust_remote_code=trust)
-    tokenizer = loading.load_tokenizer(first, trust_remote_code=trust)
+    stack = stack_of(skeleton, options.stack)
+    family = family_of(skeleton, [target.site for target in targets], stack=stack)
+    tokenizer = loading.load_tokenizer(series[0], trust_remote_code=trust)
     # Before the first use: using a tokenizer changes its truncation, which is part of its state.
     tokenizer_name = tokenizer_hash(tokenizer)
     tokenized = tokenize(
@@ -164,9 +142,11 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
         concepts.frame,
         bos=options.bos,
         exclude_ids=options.exclude_ids,
-        max_length=_positions(skeleton.config),
+        max_length=n_positions(skeleton.config, family, stack),
     )
-    _refuse_unknown_ids(tokenized, int(skeleton.config.vocab_size), concepts.frame)
+    vocabulary = vocabulary_of(skeleton.config)
+    _refuse_unknown_ids(tokenized, vocabulary, concepts.frame)
+    loss = _loss(family, tokenizer, tokenized, concepts.frame, options)
     return Job(
         series=series,
         concepts=concepts,
@@ -174,28 +154,40 @@ def prepare(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options
         tokenized=tokenized,
         tables=_drawn(tokenizer, tokenized, concepts.frame, options),
         slabs=plan_batches(tokenized.lengths, options.batch_tokens),
-        loss=_loss_sample(tokenized, concepts.frame, options),
-        widths=_widths(skeleton, targets),
-        n_layers=int(skeleton.config.num_hidden_layers),
+        loss=loss.rows,
+        masked=loss.masked,
+        widths=_widths(skeleton, targets, stack),
+        n_layers=_n_layers(skeleton, stack),
+        stack=stack,
         options=options,
         header={
             "concepts": concepts.digest,
             "concept_set": concepts.name,
             "tokenizer_hash": tokenizer_name,
-            "vocab_size": int(skeleton.config.vocab_size),
+            "vocab_size": vocabulary,
             "bos_present": tokenized.bos_present,
-            **_recorded(options),
+            **recorded(options),
+            # What is used, which may not be what was asked for.
+            "backend": options.backend if family.bridge else "plain",
+            # Where there is nothing to choose, nothing is recorded.
+            "stack": stack if len(family.stacks) > 1 else None,
+            "loss_kind": None if family.auto == "causal" else loss.kind,
         },
     )
 
 
 def n_neurons(
-    checkpoint: Checkpoint, path: str = "mlp.hook_post/max", *, trust_remote_code: bool = False
+    checkpoint: Checkpoint,
+    path: str = "mlp.hook_post/max",
+    *,
+    stack: str = "auto",
+    trust_remote_code: bool = False,
 ) -> int:
-    """Neurons of a path over all layers, read off the configuration; no weights are loaded."""
+    """Units of a path over all layers, read off the configuration; no weights are loaded."""
     targets = parse_all([path])
     skeleton = loading.skeleton(checkpoint.path, trust_remote_code=trust_remote_code)
-    return int(skeleton.config.num_hidden_layers) * _widths(skeleton, targets)[targets[0].site]
+    width = _widths(skeleton, targets, stack)[targets[0].site]
+    return len(targets[0].layers(_n_layers(skeleton, stack))) * width
 
 
 def _drawn(
@@ -203,10 +195,10 @@ def _drawn(
 ) -> dict[str, pd.DataFrame]:
     """The tokens and words that paths ask for, by the name of their table."""
     given, found = (tokenizer, tokenized, frame), {}
-    if "tokens" in _asked(options):
+    if "tokens" in tables_asked(options):
         per_language = options.tokens_per_language
         found["tokens"] = draw(*given, per_language=per_language, seed=options.seed)
-    if "words" in _asked(options):
+    if "words" in tables_asked(options):
         found["words"] = draw_words(
             *given,
             per_language=options.words_per_language,
@@ -216,37 +208,17 @@ def _drawn(
     return found
 
 
-def _loss_sample(
-    tokenized: Tokenized, frame: pd.DataFrame, options: Options
-) -> pd.DataFrame | None:
-    if not options.loss_sentences:
-        return None
-    return sample(tokenized, frame, per_language=options.loss_sentences, seed=options.seed)
-
-
-def _asked(options: Options) -> set[str]:
-    """The row tables that the paths need."""
-    return {table_of(str(target)) for target in parse_all(options.what)}
-
-
-def _recorded(options: Options) -> dict[str, Any]:
-    """Options as root attributes; the device is no part of what was captured."""
-    asked = _asked(options)
-    return {
-        "what": json.dumps([str(target) for target in parse_all(options.what)]),
-        "dtype": options.dtype,
-        "compute_dtype": options.compute_dtype,
-        "backend": options.backend,
-        "bos": options.bos,
-        "exclude_ids": np.array(sorted(set(options.exclude_ids)), dtype=np.int64),
-        "batch_tokens": options.batch_tokens,
-        "tokens_per_language": options.tokens_per_language if "tokens" in asked else None,
-        "words_per_language": options.words_per_language if "words" in asked else None,
-        "word_cap": options.word_cap if "words" in asked else None,
-        "loss_sentences": options.loss_sentences,
-        "seed": options.seed,
-        "packages": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
-    }
+def _loss(
+    family: Family, tokenizer: Any, tokenized: Tokenized, frame: pd.DataFrame, options: Options
+) -> Loss:
+    return plan_loss(
+        family.auto,
+        tokenizer,
+        tokenized,
+        frame=frame,
+        per_language=options.loss_sentences,
+        seed=options.seed,
+    )
 
 
 def refuse_other_tokenizer(job: Job, tokenizer: Any, label: str) -> None:
@@ -276,14 +248,6 @@ def refuse_other_widths(job: Job, widths: Mapping[str, int], label: str) -> None
             raise UnsupportedModel(f"{label}: {site} is {widths[site]} wide; expected {width}")
 
 
-def _positions(config: Any) -> int | None:
-    """Tokens the model can place, None where its positions have no end (ALiBi)."""
-    for name in ("max_position_embeddings", "n_positions"):
-        if isinstance(getattr(config, name, None), int):
-            return int(getattr(config, name))
-    return None
-
-
 def _refuse_unknown_ids(tokenized: Tokenized, vocabulary: int, frame: pd.DataFrame) -> None:
     at = np.flatnonzero(tokenized.ids >= vocabulary)
     if len(at):
@@ -294,15 +258,13 @@ def _refuse_unknown_ids(tokenized: Tokenized, vocabulary: int, frame: pd.DataFra
         )
 
 
-def _widths(skeleton: Any, targets: Sequence[Target]) -> dict[str, int]:
+def _widths(skeleton: Any, targets: Sequence[Target], stack: str) -> dict[str, int]:
     """Columns of each site before any weights are read; checked against values after loading."""
-    sites = {target.site for target in targets}
-    family = family_of(skeleton, sorted(sites))
-    hidden = int(skeleton.config.hidden_size)
-    widths = dict.fromkeys(sites, hidden)
-    if sites & set(NEURON_SITES):
-        block = skeleton.base_model.get_submodule(f"{family.blocks}.0")
-        # The module, not the configuration: intermediate_size is absent or wrong in some families.
-        down = block.get_submodule(family.down)
-        widths |= dict.fromkeys(sites & set(NEURON_SITES), int(down.in_features))
-    return widths
+    sites = sorted({target.site for target in targets})
+    family_of(skeleton, sites, stack=stack)
+    return {site: width_of(skeleton, site, stack=stack) for site in sites}
+
+
+def _n_layers(skeleton: Any, stack: str) -> int:
+    """Blocks, counted: configurations of two stacks have more than one number."""
+    return len(skeleton.base_model.get_submodule(row_of(skeleton, stack).blocks))

@@ -1,4 +1,4 @@
-"""The door to models: the only file that imports TransformerLens.
+"""The door to models: loaded, hooked and checked.
 
 Models are loaded by transformers, unprocessed (folding norms or centring weights would make
 checkpoints incomparable), and wrapped. Their numbers are Hugging Face's own; each loaded model is
@@ -6,7 +6,7 @@ run once and compared with plain hooks on the same weights.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from einops import rearrange
 from torch import Tensor
 
 from neurotrace.capture import checks, loading
+from neurotrace.capture.bridge import wrap
+from neurotrace.capture.devices import DeviceMap, home, out_of_memory
+from neurotrace.capture.forward import editing, watching
 from neurotrace.capture.plain import (
     Editor,
     Model,
@@ -24,20 +27,17 @@ from neurotrace.capture.plain import (
     UnsupportedModel,
     down_projection,
     family_of,
-    plain_hooks,
+    is_turned,
+    known_family,
+    row_of,
+    stack_of,
 )
-from neurotrace.capture.sites import SITES
+from neurotrace.capture.sites import SHARED, SITES
 from neurotrace.checkpoints import Checkpoint
 
 BACKENDS = ("bridge", "plain")
-# The order in which a block meets its sites; the embedding comes before every block.
-_ORDER = ("embed", "mlp.hook_pre", "mlp.hook_post", "mlp.hook_out", "hook_resid_post")
 
-Pass = Callable[[Tensor, Tensor], None]
-
-
-class _Stop(Exception):
-    """No error: raised by the last reader, so that nothing behind it is computed."""
+Forward = Callable[[Tensor, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ class HookedModel:
     tokenizer
         As Hugging Face loads it.
     backend
-        ``bridge`` or ``plain``.
+        ``bridge`` or ``plain``: the one that is used, whichever was asked for.
     n_layers
-        Blocks.
+        Blocks of the stack.
     widths
         Columns of each site, the same in every block.
+    stack
+        ``encoder`` or ``decoder``: the one that is read.
     """
 
     model: Model
@@ -63,23 +65,24 @@ class HookedModel:
     backend: str
     n_layers: int
     widths: Mapping[str, int]
+    stack: str = "decoder"
     _bridge: Any = field(default=None, repr=False)
     _down: tuple[Any, ...] = field(default=(), repr=False)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.model.parameters()).device
+        """Where token ids go."""
+        return home(self.model)
 
     @contextmanager
-    def watch(self, readers: Mapping[Place, Reader]) -> Iterator[Pass]:
+    def watch(self, readers: Mapping[Place, Reader]) -> Iterator[Forward]:
         """Hook readers in, and hand out the forward pass that feeds them.
 
         The pass takes ids and mask ``(batch, token)``, runs no language-model head and stops
         after the last place that is read. The hooks are gone when the ``with`` ends.
         """
-        with _hooked(self.model, self._bridge, readers):
-            yield lambda ids, mask: _body(self.model, ids, mask)
+        with watching(self.model, self._bridge, readers, stack=self.stack) as forward:
+            yield forward
 
     @contextmanager
     def edit(self, editors: Mapping[Place, Editor]) -> Iterator[None]:
@@ -87,12 +90,16 @@ class HookedModel:
 
         An editor takes ``(batch, token, width)`` and returns the same shape; places are
         ``(site, block)``. Edits nest: an inner one sees what the outer one has written.
+
+        Raises
+        ------
+        UnsupportedModel
+            For a model that is not causal, and for the experts of a mixture.
         """
-        with (
-            plain_hooks(self.model, editors)
-            if self._bridge is None
-            else _bridge_hooks(self._bridge, editors)
-        ):
+        self.require_causal("editing its activations")
+        if any(site == SHARED for site, _ in editors):
+            raise UnsupportedModel(f"got editors at {SHARED}; a mixture's experts can only be read")
+        with editing(self.model, self._bridge, editors):
             yield
 
     def w_out(self, layer: int) -> Tensor:
@@ -105,12 +112,37 @@ class HookedModel:
         """
         if not self._down:
             raise UnsupportedModel("got a model hooked without its MLP neurons; expected them")
-        return rearrange(self._down[layer].weight.detach(), "feature neuron -> neuron feature")
+        weight = self._down[layer].weight.detach()
+        if is_turned(self._down[layer]):
+            return weight
+        return rearrange(weight, "feature neuron -> neuron feature")
 
     def logits(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """``(batch, token, vocabulary)``: the whole model, head included."""
+        """``(batch, token, vocabulary)``: the whole model, head included.
+
+        Raises
+        ------
+        UnsupportedModel
+            For a model that does not predict the next token.
+        """
+        self.require_causal("predicting the next token")
         with torch.inference_mode():
             return self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+
+    def require_causal(self, task: str) -> None:
+        """Refuse, by the name of what is asked of it, a model that does not predict what follows.
+
+        Raises
+        ------
+        UnsupportedModel
+            For a masked or an encoder-decoder model.
+        """
+        kind = known_family(self.model.config).auto
+        if kind != "causal":
+            raise UnsupportedModel(
+                f"got a {self.model.config.model_type} model, which is {kind}; {task} takes a "
+                "causal language model"
+            )
 
 
 def load_model(
@@ -119,8 +151,10 @@ def load_model(
     backend: str = "bridge",
     device: str = "cpu",
     dtype: str = "float32",
+    device_map: DeviceMap | None = None,
     trust_remote_code: bool = False,
     sites: Sequence[str] = tuple(SITES),
+    stack: str = "auto",
 ) -> HookedModel:
     """Load a checkpoint folder, hook it, and check the hooks by running it once.
 
@@ -130,27 +164,39 @@ def load_model(
         A checkpoint of a series, or its folder. Nothing is fetched from a network.
     backend
         ``bridge`` (TransformerLens) or ``plain`` (Hugging Face modules).
-    dtype
-        Of the computation, whatever the file holds.
+    device, dtype
+        Of the computation, whatever the file holds; ``auto`` as in
+        :func:`neurotrace.capture.devices.resolve`.
+    device_map
+        Lays the model over several devices, as in :func:`neurotrace.capture.run`; plain hooks read
+        it then.
     trust_remote_code
         Whether Python code that lies in the folder may run.
     sites
         Those that will be read; only they are checked.
+    stack
+        ``encoder`` or ``decoder`` of a model that has both; ``auto`` is the encoder there, else
+        the only one.
 
     Raises
     ------
     UnsupportedModel
-        For a family that is not known, a mixture of experts whose neurons are asked for, sites of
-        unequal width, or a bridge that disagrees with plain hooks.
+        For a family that is not known, a site or stack that it lacks, sites of unequal width, or a
+        bridge that disagrees with plain hooks.
     BrokenCheckpoint
         When the weights cannot be read, or some are missing.
     """
-    folder = checkpoint.path if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
+    folder = loading.weights_folder(checkpoint)
     model = loading.load_weights(
-        folder, device=device, dtype=dtype, trust_remote_code=trust_remote_code
+        folder,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        trust_remote_code=trust_remote_code,
     )
-    tokenizer = loading.load_tokenizer(folder, trust_remote_code=trust_remote_code)
-    return hook(model, tokenizer, backend=backend, sites=sites)
+    backend = backend if device_map is None else "plain"
+    tokenizer = loading.load_tokenizer(checkpoint, trust_remote_code=trust_remote_code)
+    return hook(model, tokenizer, backend=backend, sites=sites, stack=stack)
 
 
 def hook(
@@ -159,43 +205,56 @@ def hook(
     *,
     backend: str = "bridge",
     sites: Sequence[str] = tuple(SITES),
+    stack: str = "auto",
 ) -> HookedModel:
-    """Hook and check a model that is in memory already; the bridge rewrites it in place."""
+    """Hook and check a model that is in memory already; the bridge rewrites it in place.
+
+    Families without a bridge are hooked plainly, whichever back end is asked for.
+    """
     if backend not in BACKENDS:
         raise ValueError(f"got backend {backend!r}; valid are {', '.join(BACKENDS)}")
-    family = family_of(model, sites)
+    stack = stack_of(model, stack)
+    family = family_of(model, sites, stack=stack)
+    row = row_of(model, stack)
     model.eval()
-    n_layers = len(model.base_model.get_submodule(family.blocks))
-    places = checks.places(sites, n_layers)
-    # Plain hooks first: bridging rewrites the modules, and afterwards nothing plain is left.
-    values = plain = _probe(model, None, places)
+    n_layers = len(model.base_model.get_submodule(row.blocks))
+    places = checks.places(sites, n_layers, whole_mlp=bool(row.mlp))
+    # Before bridging, which rewrites the modules; the projections themselves stay what they are.
+    down = [down_projection(model, at, stack=stack) for at in range(n_layers) if row.down]
+    values = plain = _probe(model, None, places, stack)
     bridge = None
-    if backend == "bridge":
-        bridge = _wrap(model)
-        values = _probe(model, bridge, places)
+    if backend == "bridge" and family.bridge:
+        bridge, values = _bridged(model, places, stack)
         checks.refuse_difference(model, plain, values)
     checks.refuse_outputs(model, values)
     return HookedModel(
         model=model,
         tokenizer=tokenizer,
-        backend=backend,
+        backend="plain" if bridge is None else "bridge",
         n_layers=n_layers,
         widths=checks.widths(model, values, sites),
+        stack=stack,
         _bridge=bridge,
-        _down=tuple(down_projection(model, at) for at in range(n_layers)) if family.down else (),
+        _down=tuple(down),
     )
 
 
-def _wrap(model: Model) -> Any:
-    # A private module: the public boot_transformers rebuilds the tokenizer and asks the hub.
-    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
+def _bridged(model: Model, places: Sequence[Place], stack: str) -> tuple[Any, dict[Place, Tensor]]:
+    """A bridge around the model, and its values."""
+    try:
+        bridge = wrap(model)
+        return bridge, _probe(model, bridge, places, stack)
+    except Exception as error:
+        if isinstance(error, UnsupportedModel) or out_of_memory(error):
+            raise
+        # Some bridges were written for one of several architectures under the same name.
+        line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise UnsupportedModel(
+            f"{model.config.model_type}: the bridge fails ({line:.120}); use backend='plain'"
+        ) from error
 
-    return build_bridge_from_module(
-        model, type(model).__name__, hf_config=model.config, tokenizer=None
-    )
 
-
-def _probe(model: Model, bridge: Any, places: Sequence[Place]) -> dict[Place, Tensor]:
+def _probe(model: Model, bridge: Any, places: Sequence[Place], stack: str) -> dict[Place, Tensor]:
     """The values at some places, on the check's own two sentences."""
     ids, mask = checks.sentences(model)
     values: dict[Place, Tensor] = {}
@@ -206,55 +265,7 @@ def _probe(model: Model, bridge: Any, places: Sequence[Place]) -> dict[Place, Te
 
         return read
 
-    with _hooked(model, bridge, {place: keeping(place) for place in places}):
-        _body(model, ids, mask)
+    readers = {place: keeping(place) for place in places}
+    with watching(model, bridge, readers, stack=stack) as forward:
+        forward(ids, mask)
     return values
-
-
-def _body(model: Model, ids: Tensor, mask: Tensor) -> None:
-    """Run the model without its head, until its readers have had enough."""
-    with torch.inference_mode(), suppress(_Stop):
-        # The base model, since a head of 250,000 words costs 3.5 times the body; no cache of keys.
-        model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
-
-
-@contextmanager
-def _hooked(model: Model, bridge: Any, readers: Mapping[Place, Reader]) -> Iterator[None]:
-    # Readers may be given in any order; the forward pass meets them in this one.
-    last = max(readers, key=lambda place: (place[1] is not None, place[1] or 0, _rank(place)))
-    stopping = {**readers, last: _then_stop(readers[last])}
-    with plain_hooks(model, stopping) if bridge is None else _bridge_hooks(bridge, stopping):
-        yield
-
-
-def _rank(place: Place) -> int:
-    return _ORDER.index(place[0])
-
-
-def _then_stop(reader: Reader) -> Reader:
-    def read(x: Tensor) -> None:
-        reader(x)
-        raise _Stop
-
-    return read
-
-
-@contextmanager
-def _bridge_hooks(bridge: Any, hooks: Mapping[Place, Reader | Editor]) -> Iterator[None]:
-    """Hooks by block and site: what a hook calls itself may be another name for the same point."""
-    points = [(_point(place), _nameless(hook)) for place, hook in hooks.items()]
-    with bridge.hooks(fwd_hooks=points):
-        yield
-
-
-def _nameless(hook: Reader | Editor) -> Callable[..., Tensor | None]:
-    # What a hook returns takes the place of the values: a reader returns nothing.
-    def function(x: Tensor, hook: Any, own: Reader | Editor = hook) -> Tensor | None:  # noqa: ARG001
-        return own(x)
-
-    return function
-
-
-def _point(place: Place) -> str:
-    site, layer = place
-    return "embed.hook_out" if layer is None else f"blocks.{layer}.{site}"

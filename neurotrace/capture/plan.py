@@ -8,9 +8,13 @@ from pathlib import Path
 import torch
 
 from neurotrace.capture import loading
+from neurotrace.capture.bringing import shelf_of
+from neurotrace.capture.devices import DeviceMap, resolve, torch_dtype
 from neurotrace.capture.job import Job, Options, prepare
 from neurotrace.checkpoints import Checkpoint
-from neurotrace.checkpoints.weights import weight_files
+from neurotrace.checkpoints.freight import Freight, duration, human
+from neurotrace.checkpoints.shelf import Shelf
+from neurotrace.checkpoints.wanted import weight_bytes
 from neurotrace.concepts import ConceptSet
 
 READ = 4e8  # bytes a second of hashing and loading weights
@@ -36,6 +40,8 @@ class Plan:
         Rough guess, from one timed matrix product on the device.
     paths
         What is captured.
+    freight
+        Downloads; None where all checkpoints are local folders.
     """
 
     n_checkpoints: int
@@ -48,17 +54,19 @@ class Plan:
     n_bytes: int
     seconds: float
     paths: tuple[str, ...]
+    freight: Freight | None = None
 
     def __str__(self) -> str:
         kinds = [f"{self.n_drawn:,} tokens"] * bool(self.n_drawn)
         kinds += [f"{self.n_words:,} words"] * bool(self.n_words)
         drawn = f", {' and '.join(kinds)} kept one by one" if kinds else ""
-        return (
+        lines = (
             f"sentences a checkpoint  {self.n_examples:,} ({self.n_tokens:,} tokens){drawn}\n"
-            f"on disk                 {_human(self.n_bytes)} in {self.n_files} files of "
-            f"{_human(self.bytes_per_checkpoint)}\n"
-            f"time                    roughly {_duration(self.seconds)}, for capture alone"
+            f"on disk                 {human(self.n_bytes)} in {self.n_files} files of "
+            f"{human(self.bytes_per_checkpoint)}\n"
+            f"time                    roughly {duration(self.seconds)}, for capture alone"
         )
+        return lines if self.freight is None else f"{lines}\n{self.freight}"
 
 
 def plan(
@@ -68,10 +76,12 @@ def plan(
     what: Sequence[str] = ("mlp.hook_post/max",),
     dtype: str = "float16",
     bos: str = "default",
-    device: str = "cpu",
-    compute_dtype: str = "float32",
+    device: str = "auto",
+    compute_dtype: str = "auto",
+    device_map: DeviceMap | None = None,
     batch_tokens: int = 4096,
     backend: str = "bridge",
+    stack: str = "auto",
     tokens_per_language: int = 1000,
     words_per_language: int = 1000,
     word_cap: int = 15,
@@ -81,21 +91,26 @@ def plan(
     allow_equal: bool = False,
     trust_remote_code: bool = False,
     seed: int = 0,
+    cache_budget: int | None = None,
+    shelf: Shelf | None = None,
 ) -> Plan:
-    """Count a run without making it; no weights are read.
+    """Count a run without making it; no weights are read or downloaded.
 
     Takes the options of :func:`neurotrace.capture.run`, and refuses what that refuses before it
     loads a model. Equal weights are found only by reading them: ``allow_equal`` changes nothing.
     """
     del allow_equal
+    device, compute_dtype = resolve(device, compute_dtype)
     options = Options(
         what=what,
         dtype=dtype,
         bos=bos,
         device=device,
         compute_dtype=compute_dtype,
+        device_map=device_map,
         batch_tokens=batch_tokens,
-        backend=backend,
+        # A bridge would move the layers; plain hooks leave them where they lie.
+        backend=backend if device_map is None else "plain",
         tokens_per_language=tokens_per_language,
         words_per_language=words_per_language,
         word_cap=word_cap,
@@ -103,7 +118,9 @@ def plan(
         exclude_ids=exclude_ids,
         trust_remote_code=trust_remote_code,
         seed=seed,
+        stack=stack,
     )
+    shelf = shelf_of(series, cache_budget=cache_budget, shelf=shelf)
     job = prepare(series, concepts, options)
     n_files = len(series) + (twin is not None)
     lengths = job.tokenized.lengths
@@ -119,6 +136,7 @@ def plan(
         n_bytes=n_files * job.n_bytes,
         seconds=n_files * _seconds(job, n_tokens=sum(padded), n_batches=len(padded)),
         paths=tuple(str(target) for target in job.targets),
+        freight=shelf.price(series) if any(c.remote for c in series) else None,
     )
 
 
@@ -132,7 +150,7 @@ def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
     turning = sum(min(job.widths[site], 1024) * job.widths[site] for site, _ in bases)
     # A multiplication and an addition for every weight and token; attention is small beside it.
     operations = 2 * n_tokens * (weights + turning * job.n_layers)
-    read = sum(file.stat().st_size for file in weight_files(folder)) / READ
+    read = weight_bytes(job.series[0]) / READ
     blocks = n_batches * job.n_layers * PER_BLOCK
     return (
         PER_CHECKPOINT
@@ -144,35 +162,10 @@ def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
 
 def _speed(device: str, dtype: str) -> float:
     """Multiplications and additions a second of a matrix product of usual size."""
-    a = torch.ones(512, 512, device=device, dtype=loading.torch_dtype(dtype, device))
+    a = torch.ones(512, 512, device=device, dtype=torch_dtype(dtype, device))
     best = float("inf")
     for _ in range(5):
         begun = time.perf_counter()
         float((a @ a)[0, 0])  # reading a number waits for the device
         best = min(best, time.perf_counter() - begun)
     return 2 * 512**3 / best
-
-
-def _human(n_bytes: int) -> str:
-    """Bytes in the unit that reads best.
-
-    >>> _human(18_757_440)
-    '18.8 MB'
-    """
-    size = n_bytes / 1000
-    for unit in ("kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds, minutes or hours.
-
-    >>> _duration(42), _duration(600), _duration(10_000)
-    ('42 s', '10 min', '2.8 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -36,6 +36,11 @@ class Batch:
     drawn: Tensor
     words: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same sentences on another device."""
+        parts = (self.ids, self.mask, self.content, self.drawn, self.words)
+        return Batch(*(part.to(device) for part in parts))
+
 
 def pool(x: Tensor, batch: Batch, pooling: str) -> Tensor:
     """Reduce ``(batch, token, feature)`` to one row a sentence, drawn token or drawn word."""

@@ -1,5 +1,6 @@
 """What the terminal shows while checkpoints are captured; plain lines where it is no terminal."""
 
+import threading
 import time
 from types import TracebackType
 
@@ -8,9 +9,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+
+from neurotrace.checkpoints.freight import human
 
 PLAIN_EVERY = 30.0  # seconds between two plain lines
 
@@ -31,6 +35,8 @@ class Reporter:
         self._n_checkpoints, self._n_examples = n_checkpoints, n_examples
         self._number = self._here = self._captured = 0
         self._label = ""
+        self._coming: dict[str, tuple[float, TaskID | None]] = {}  # label: when last said, its bar
+        self._lock = threading.Lock()
         self._begun = self._said = time.monotonic()
         self._bars: Progress | None = None
         if shown and self._console.is_terminal:
@@ -64,6 +70,24 @@ class Reporter:
         self._label, self._here = label, n_done
         if self._bars:
             self._bars.reset(self._one, completed=n_done, description=label, speed="")
+
+    def bringing(self, label: str, n_done: int, n_bytes: int) -> None:
+        """A checkpoint is on its way here; called from whichever thread brings it."""
+        share, whole = f"{human(n_done)} of {human(n_bytes)}", n_done >= n_bytes
+        with self._lock:
+            said, bar = self._coming.setdefault(label, (time.monotonic(), self._bar_of(label)))
+            if self._bars and bar is not None:
+                percent = 100 * n_done / max(n_bytes, 1)
+                self._bars.update(bar, completed=percent, speed=share, visible=not whole)
+            elif whole or time.monotonic() - said > PLAIN_EVERY:
+                self._coming[label] = (time.monotonic(), None)
+                line = f"{label}: {share} downloaded"
+                self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _bar_of(self, label: str) -> TaskID | None:
+        if self._bars is None or label in self._coming:
+            return None
+        return self._bars.add_task(f"{label} from the Hub", total=100, speed="")
 
     def advance(self, n_examples: int) -> None:
         """A batch is done."""

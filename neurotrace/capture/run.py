@@ -1,32 +1,22 @@
 """Capture a series: every sentence once through every checkpoint, one file a checkpoint."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from neurotrace.capture import loading
-from neurotrace.capture.collect import Rotations, collect, rotations_of
+from neurotrace.capture.batches import Allowance
+from neurotrace.capture.bringing import captured_hash, following, shelf_of
+from neurotrace.capture.collect import rotations_of
+from neurotrace.capture.devices import DeviceMap, resolve
 from neurotrace.capture.folder import file_name, settle
-from neurotrace.capture.job import (
-    Job,
-    Options,
-    prepare,
-    refuse_other_tokenizer,
-    refuse_other_widths,
-)
-from neurotrace.capture.loss import nats
-from neurotrace.capture.models import HookedModel, hook
-from neurotrace.capture.plain import Model
+from neurotrace.capture.job import Options, prepare
 from neurotrace.capture.progress import Reporter
+from neurotrace.capture.work import Work
 from neurotrace.checkpoints import Checkpoint, weight_hash
+from neurotrace.checkpoints.shelf import Shelf
 from neurotrace.concepts import ConceptSet
 from neurotrace.runner import map_each
-from neurotrace.store import ActivationStore, CheckpointWriter
-from neurotrace.store.match import TWIN, is_finished
+from neurotrace.store import ActivationStore
+from neurotrace.store.match import TWIN
 
 
 def run(
@@ -37,10 +27,12 @@ def run(
     what: Sequence[str] = ("mlp.hook_post/max",),
     dtype: str = "float16",
     bos: str = "default",
-    device: str = "cpu",
-    compute_dtype: str = "float32",
+    device: str = "auto",
+    compute_dtype: str = "auto",
+    device_map: DeviceMap | None = None,
     batch_tokens: int = 4096,
     backend: str = "bridge",
+    stack: str = "auto",
     tokens_per_language: int = 1000,
     words_per_language: int = 1000,
     word_cap: int = 15,
@@ -51,6 +43,8 @@ def run(
     trust_remote_code: bool = False,
     seed: int = 0,
     executor: str = "serial",
+    cache_budget: int | None = None,
+    shelf: Shelf | None = None,
     progress: bool = True,
 ) -> ActivationStore:
     """Capture pooled activations of every sentence at every checkpoint.
@@ -74,10 +68,20 @@ def run(
     bos
         ``default`` (what the tokenizer does), ``always`` or ``never``. Whatever the policy, BOS,
         other special tokens and padding are never pooled (``mean_all`` alone keeps specials).
-    compute_dtype
-        Of the forward pass.
+    device, compute_dtype
+        Of the forward pass; ``auto`` as in :func:`neurotrace.capture.devices.resolve`. What the
+        type came to is recorded.
+    device_map
+        For models that do not fit on one device: ``auto``, or the device of each module, as
+        :func:`transformers.PreTrainedModel.from_pretrained` takes it. Plain hooks read such models.
     batch_tokens
         Most tokens of a batch, padding included.
+    backend
+        ``bridge`` or ``plain``; families without a bridge are read by plain hooks. The one that was
+        used is recorded.
+    stack
+        ``encoder`` or ``decoder`` of a model that has both (then it is recorded); ``auto`` is the
+        encoder. The decoder reads the same sentence, behind its start token.
     tokens_per_language
         Tokens drawn for ``/tokens`` paths, once, before the first forward pass.
     words_per_language, word_cap
@@ -95,23 +99,32 @@ def run(
     executor
         Where checkpoints are captured, see :func:`neurotrace.runner.map_each`.
 
+    cache_budget, shelf
+        For checkpoints on the Hub, which are brought one by one while others are captured: most
+        bytes of them on disk at any time, or the shelf they are taken from.
+
     Raises
     ------
     ValueError, BrokenCheckpoint, UnsupportedModel
         For input that is refused, naming it; most of it before anything is captured.
+    HubError
+        When a checkpoint cannot be downloaded; the same call goes on from there.
     StoreMismatch
         When the folder holds something captured in another way, naming what differs.
     StoreFull
         When the disk cannot hold what is missing.
     """
+    device, compute_dtype = resolve(device, compute_dtype)
     options = Options(
         what=what,
         dtype=dtype,
         bos=bos,
         device=device,
         compute_dtype=compute_dtype,
+        device_map=device_map,
         batch_tokens=batch_tokens,
-        backend=backend,
+        # A bridge would move the layers; plain hooks leave them where they lie.
+        backend=backend if device_map is None else "plain",
         tokens_per_language=tokens_per_language,
         words_per_language=words_per_language,
         word_cap=word_cap,
@@ -119,146 +132,40 @@ def run(
         exclude_ids=exclude_ids,
         trust_remote_code=trust_remote_code,
         seed=seed,
+        stack=stack,
     )
+    shelf = shelf_of(series, cache_budget=cache_budget, shelf=shelf)
     job, out = prepare(series, concepts, options), Path(out)
     files = {checkpoint: out / file_name(n, checkpoint) for n, checkpoint in enumerate(series)}
     settle(job, out, [*files.values(), *([out / TWIN] if twin is not None else [])])
-    rotations = rotations_of(job.targets, job.widths, job.n_layers, device=device)
+    rotations = rotations_of(job.targets, job.widths, job.n_layers)
     seen: dict[str, str] = {}
+    after = following(files)
     with Reporter(len(series) + (twin is not None), len(concepts), shown=progress) as reporter:
-        work = _Work(job, rotations, reporter)
+        work = Work(job, rotations, reporter, Allowance(device))
 
-        def one(checkpoint: Checkpoint) -> None:
-            # Hashing reads the file that loading maps next, so it costs no second read.
-            found = weight_hash(checkpoint.path)
-            twice = seen.setdefault(found, checkpoint.label)
-            if twice != checkpoint.label and not allow_equal:
+        def seen_once(found: str, label: str) -> str:
+            twice = seen.setdefault(found, label)
+            if twice != label and not allow_equal:
                 raise ValueError(
-                    f"{twice} and {checkpoint.label} have equal weights; one of them is a copy "
+                    f"{twice} and {label} have equal weights; one of them is a copy "
                     "(--allow-equal, or allow_equal=True, lets them pass)"
                 )
-            work.capture(checkpoint, files[checkpoint], weights=found, label=checkpoint.label)
+            return found
+
+        def one(checkpoint: Checkpoint) -> None:
+            file, label = files[checkpoint], checkpoint.label
+            known = captured_hash(file, checkpoint)
+            if known is not None:
+                work.recognise(checkpoint, file, weights=seen_once(known, label), label=label)
+                return
+            then = after[checkpoint]
+            with shelf.at_hand(checkpoint, then=then, report=reporter.bringing) as folder:
+                # Hashing reads the file that loading maps next, so it costs no second read.
+                found = seen_once(weight_hash(folder), label)
+                work.capture(checkpoint, file, weights=found, label=label)
 
         map_each(one, series, executor=executor)
         if twin is not None:
             work.capture_twin(twin, out / TWIN)
     return ActivationStore.open(out)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What every checkpoint of a run is captured with."""
-
-    job: Job
-    rotations: Rotations
-    reporter: Reporter
-
-    def capture(
-        self,
-        checkpoint: Checkpoint,
-        file: Path,
-        *,
-        weights: str,
-        label: str,
-        model: Model | None = None,
-    ) -> None:
-        """One checkpoint into its file; nothing where the file is there and matches.
-
-        Parameters
-        ----------
-        weights
-            Their hash.
-        label
-            Name in messages.
-        model
-            The model itself, where it lies in no folder.
-        """
-        job, options = self.job, self.job.options
-        trust = options.trust_remote_code
-        tokenizer = loading.load_tokenizer(checkpoint.path, trust_remote_code=trust)
-        refuse_other_tokenizer(job, tokenizer, label)
-        header = {**_header(checkpoint, weights), **job.header}
-        self.reporter.checkpoint(label, 0)
-        if is_finished(file, header):
-            self.reporter.done("was captured already")
-            return
-        # The file comes first: a disk that is too full is met before a model is loaded.
-        with _writer(job, file, header) as writer:
-            if model is None:
-                model = loading.load_weights(
-                    checkpoint.path,
-                    device=options.device,
-                    dtype=options.compute_dtype,
-                    trust_remote_code=trust,
-                )
-            hooked = hook(model, tokenizer, backend=options.backend, sites=job.sites)
-            refuse_other_widths(job, hooked.widths, label)
-            self._fill(writer, hooked, label)
-        self.reporter.done()
-        del model, hooked
-        loading.free(options.device)
-
-    def _fill(self, writer: CheckpointWriter, hooked: HookedModel, label: str) -> None:
-        """Everything that a file lacks, and its final name."""
-        job = self.job
-        self.reporter.checkpoint(label, writer.n_done)
-        collect(
-            hooked,
-            writer,
-            job=job,
-            rotations=self.rotations,
-            label=label,
-            advance=self.reporter.advance,
-        )
-        if job.loss is not None:
-            writer.write_loss(nats(hooked, job.tokenized, job.loss["example"].to_numpy()))
-        writer.finish()
-
-    def capture_twin(self, twin: str | Path | int, file: Path) -> None:
-        """The re-initialised model: the chance level of whatever is not learned."""
-        options, first = self.job.options, self.job.series[0]
-        if not isinstance(twin, int):
-            checkpoint = Checkpoint(first.model, 0, Path(twin), revision=Path(twin).name)
-            weights = weight_hash(checkpoint.path)
-            self.capture(checkpoint, file, weights=weights, label="twin")
-            return
-        model = loading.reinitialized(
-            first.path, seed=twin, dtype=options.compute_dtype, device=options.device
-        )
-        checkpoint = Checkpoint(first.model, 0, first.path, revision=f"twin of seed {twin}")
-        self.capture(checkpoint, file, weights=_hash(model), label="twin", model=model)
-
-
-def _header(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
-    return {
-        "model": checkpoint.model,
-        "revision": checkpoint.revision,
-        "step": checkpoint.step,
-        "stage": checkpoint.stage,
-        "tokens": checkpoint.tokens,
-        "weight_hash": weights,
-    }
-
-
-def _writer(job: Job, file: Path, header: Mapping[str, Any]) -> CheckpointWriter:
-    return CheckpointWriter.open(
-        file,
-        header=header,
-        examples=job.examples,
-        labels=job.concepts.labels(),
-        concepts=job.concepts.concepts,
-        arrays=job.arrays,
-        tokens=job.tables.get("tokens"),
-        words=job.tables.get("words"),
-        languages=job.concepts.languages,
-        loss=job.loss,
-    )
-
-
-def _hash(model: Model) -> str:
-    """SHA-256 over the tensors of a model that lies in no file."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -2,19 +2,34 @@
 
 ``mlp.hook_post/max`` is a site of the model and a pooling over its tokens;
 ``mlp.hook_post@rotated7/max`` the same site in the rotated basis of seed 7. Sites are
-TransformerLens hook names.
+TransformerLens hook names; the outputs of the linear maps have short ones (``attn.q``).
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# In the order in which a forward pass meets them (`embed` once, the others in every block).
+# `embed` exists once, the others in every block.
 SITES = {
     "embed": "the embedding of the token: its row of W_E, before positions and norms",
     "mlp.hook_pre": "before the activation function; in a gated MLP the gate",
     "mlp.hook_post": "the MLP's neurons: what its down-projection reads",
     "hook_resid_post": "the residual stream after the block",
+}
+# Every linear map of a block, by its own output: bias included, before any norm or rotation.
+LINEAR_SITES = {
+    "attn.q": "queries of all heads",
+    "attn.k": "keys of all heads",
+    "attn.v": "values of all heads",
+    "attn.out": "output projection of the attention",
+    "mlp.in": "up-projection of the MLP",
+    "mlp.gate": "gate of the MLP, in families that have one",
+    "mlp.out": "down-projection of the MLP",
+}
+SHARED = "mlp.shared_expert.hook_post"
+FURTHER_SITES = {
+    **LINEAR_SITES,
+    SHARED: "neurons of the expert that every token passes through, in some mixtures of experts",
 }
 POOLINGS = {
     "max": "largest value over the sentence's content tokens",
@@ -29,6 +44,7 @@ POOLINGS = {
     "weighted_mean": "mean over the content tokens with weights 1, 2, 3, …",
 }
 NEURON_SITES = ("mlp.hook_pre", "mlp.hook_post")
+UNIT_SITES = (*NEURON_SITES, *FURTHER_SITES)
 
 _FORM = re.compile(r"(?P<site>[\w.]+)(?:@rotated(?P<seed>\d+))?/(?P<pooling>\w+)")
 
@@ -40,7 +56,7 @@ class Target:
     Attributes
     ----------
     site
-        Key of ``SITES``.
+        Key of ``SITES`` or ``FURTHER_SITES``.
     pooling
         Key of ``POOLINGS``.
     rotation
@@ -54,11 +70,11 @@ class Target:
 
     @property
     def of_neurons(self) -> bool:
-        """Whether columns are neurons; else they are coordinates of a state."""
-        return self.site in NEURON_SITES
+        """Whether columns are neurons or other units; else they are coordinates of a state."""
+        return self.site in UNIT_SITES
 
     def dtype(self, neurons: str) -> str:
-        """Type on disk: the one chosen for neurons, float32 for states."""
+        """Type on disk: the one chosen for neurons and other units, float32 for states."""
         return neurons if self.of_neurons else "float32"
 
     def layers(self, n_layers: int) -> list[int | None]:
@@ -82,14 +98,15 @@ def parse(path: str) -> Target:
     Target(site='mlp.hook_post', pooling='max', rotation=7)
     """
     match = _FORM.fullmatch(path)
-    valid = f"sites {', '.join(SITES)}; poolings {', '.join(POOLINGS)}"
+    known = {**SITES, **FURTHER_SITES}
+    valid = f"sites {', '.join(known)}; poolings {', '.join(POOLINGS)}"
     if not match:
         raise ValueError(
             f"got path {path!r}; expected site/pooling or site@rotatedSEED/pooling; valid {valid}"
         )
     site, pooling, seed = match["site"], match["pooling"], match["seed"]
-    if site not in SITES or pooling not in POOLINGS:
-        part = f"site {site!r}" if site not in SITES else f"pooling {pooling!r}"
+    if site not in known or pooling not in POOLINGS:
+        part = f"site {site!r}" if site not in known else f"pooling {pooling!r}"
         raise ValueError(f"got {part} in path {path!r}; valid {valid}")
     return Target(site, pooling, None if seed is None else int(seed))
 

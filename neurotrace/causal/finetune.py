@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from neurotrace.capture.loading import free, load_tokenizer, load_weights
+from neurotrace.capture.devices import free
+from neurotrace.capture.loading import load_tokenizer, load_weights
 from neurotrace.capture.plain import Model
 from neurotrace.capture.tokens import Tokenized
 from neurotrace.causal.freezing import Part, as_list, freeze_parts

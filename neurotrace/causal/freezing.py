@@ -47,9 +47,15 @@ def parts(model: Model) -> dict[Part, list[nn.Parameter]]:
     Raises
     ------
     UnsupportedModel
-        For a family that is not known, or one that keeps parameters elsewhere.
+        For a family that is not known or not causal, or one that keeps parameters elsewhere.
     """
-    name, body = family_of(model, ()).blocks, model.base_model
+    family, body = family_of(model, ()), model.base_model
+    name, kind = family.blocks, model.config.model_type
+    if family.auto != "causal" or "." in name:
+        why = f"which is {family.auto}" if family.auto != "causal" else f"with its blocks in {name}"
+        raise UnsupportedModel(
+            f"got a {kind} model, {why}; expected a causal one whose body holds its blocks itself"
+        )
     children = dict(body.named_children())
     at = list(children).index(name)
     before, after = list(children.values())[:at], list(children.values())[at + 1 :]

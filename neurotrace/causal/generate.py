@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurotrace.capture import HookedModel
+from neurotrace.capture.head import Head
 from neurotrace.causal.prompts import start_ids
 
 _STREAM = 7  # of sampling, apart from other draws with the same seed
 _MOST_LOGITS = 1 << 25  # numbers at once, when texts are scored
+_MOST_CHANCES = 1 << 22  # numbers at once, when tokens are drawn
+_TOKENS = 2048  # of a forward pass that scores texts
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,14 @@ def generate(
     ------
     ValueError
         For settings out of range, seeds that are not n, a prompt without tokens, a text longer
-        than the model's positions, or a model whose logits are not numbers.
+        than the model's positions, or a model that is not causal or whose logits are not numbers.
 
     Notes
     -----
     Kojima et al. 2024 (arXiv:2404.02431) draw 64 tokens at temperature .8 from the start of text,
     seeds 1 to 100, one seed a text as here; their stream is torch's and its numbers are others.
     """
+    model.require_causal("writing text")
     rows = _seeds(seeds, n)
     check(max_new_tokens, temperature, top_p)
     start = start_ids(model, prompt)
@@ -125,17 +129,26 @@ def log_likelihood(model: HookedModel, generated: Generated) -> NDArray[np.float
     mask = torch.from_numpy(
         np.concatenate([np.ones_like(prompts, dtype=bool), generated.mask], axis=1)
     )
-    size = int(model.model.config.vocab_size) * ids.shape[1]
-    scored = []
-    for some, real in zip(
-        *(part.to(model.device).split(max(1, _MOST_LOGITS // size)) for part in (ids, mask)),
-        strict=True,
-    ):
-        logits = model.logits(some, real.long())[:, start - 1 : -1].float()
-        told = rearrange(some[:, start:], "row token -> row token 1")
-        chosen = rearrange(logits.gather(2, told), "row token 1 -> row token")
-        scored.append((chosen - logits.logsumexp(dim=2)).cpu())
+    head = Head.of(model)
+    size = _TOKENS if head else _MOST_LOGITS // int(model.model.config.vocab_size)
+    parts = (part.to(model.device).split(max(1, size // ids.shape[1])) for part in (ids, mask))
+    scored = [_scored(model, head, some, real, start) for some, real in zip(*parts, strict=True)]
     return np.average(torch.cat(scored).double().numpy(), axis=1, weights=generated.mask)
+
+
+def _scored(model: HookedModel, head: Head | None, ids: Tensor, mask: Tensor, start: int) -> Tensor:
+    """``(row, token)`` log-probabilities behind the prompt; 0 on padding that a head skips."""
+    told = ids[:, start:]
+    if head is not None:
+        real = mask[:, start:]
+        states = head.states(ids, mask.long())[:, start - 1 : -1]
+        scores = torch.zeros(told.shape, dtype=torch.float64)
+        scores[real.cpu()] = -head.nats(states[real], told[real])
+        return scores
+    logits = model.logits(ids, mask.long())[:, start - 1 : -1].float()
+    place = rearrange(told, "row token -> row token 1")
+    chosen = rearrange(logits.gather(2, place), "row token 1 -> row token")
+    return (chosen - logits.logsumexp(dim=2)).cpu()
 
 
 def perplexity(model: HookedModel, generated: Generated) -> NDArray[np.float64]:
@@ -206,12 +219,22 @@ def _choose(
         raise ValueError("got logits that are no numbers; the checkpoint or a clamp has run away")
     if temperature == 0:
         return logits.argmax(dim=1).cpu().numpy()
+    # In float64 a large vocabulary is many times its logits: some rows at a time.
+    rows = max(1, _MOST_CHANCES // logits.shape[1])
+    parts = logits.split(rows), torch.from_numpy(draws).split(rows)
+    return np.concatenate([_drawn(*part, temperature, top_p) for part in zip(*parts, strict=True)])
+
+
+def _drawn(
+    logits: Tensor, draws: Tensor, temperature: float, top_p: float | None
+) -> NDArray[np.int64]:
     chances = torch.softmax(logits.double() / temperature, dim=1)
     if top_p is not None and top_p < 1:
         chances = _nucleus(chances, top_p)
     sums = chances.cumsum(dim=1)
-    wanted = torch.from_numpy(draws).to(sums.device)[:, None] * sums[:, -1:]
-    return torch.searchsorted(sums, wanted, right=True)[:, 0].cpu().numpy()
+    wanted = rearrange(draws.to(sums.device), "row -> row 1") * sums[:, -1:]
+    chosen = torch.searchsorted(sums, wanted, right=True)
+    return rearrange(chosen, "row 1 -> row").cpu().numpy()
 
 
 def _nucleus(chances: Tensor, top_p: float) -> Tensor:

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurotrace.capture import HookedModel
+from neurotrace.capture.head import Head
 from neurotrace.capture.loss import nats
 from neurotrace.capture.tokens import Tokenized
 from neurotrace.causal.clamp import clamp
@@ -15,6 +16,7 @@ from neurotrace.causal.writes import Write
 from neurotrace.nodes import LEVEL
 
 RESAMPLED = 25  # stream of random numbers
+TOKENS = 2048  # of a forward pass, padding included
 
 Floats = NDArray[np.float64]
 
@@ -29,19 +31,22 @@ class Losses:
         ``(example,)``: content tokens that have a token before them.
     alone
         ``(example,)`` nats a token.
+    head
+        The model's, None where it cannot be run by itself.
     """
 
     model: HookedModel
     sentences: Tokenized
     n: Floats
     alone: Floats
+    head: Head | None
 
     @classmethod
     def of(cls, model: HookedModel, sentences: Tokenized) -> "Losses":
         """Run the model once, with nothing changed."""
         first = sentences.content[sentences.offsets[:-1]]
         n = (sentences.n_tokens - first).astype(float)
-        bare = cls(model, sentences, n, np.zeros(len(n)))
+        bare = cls(model, sentences, n, np.zeros(len(n)), Head.of(model))
         return replace(bare, alone=bare._run(np.arange(len(n))))
 
     def without(
@@ -78,7 +83,28 @@ class Losses:
 
     def _run(self, rows: NDArray[np.intp]) -> Floats:
         # A sentence in which nothing is predicted has no loss, and no weight either.
-        return np.where(self.n[rows] > 0, nats(self.model, self.sentences, rows), 0.0)
+        if self.head is None:
+            return np.where(self.n[rows] > 0, nats(self.model, self.sentences, rows), 0.0)
+        order = rows[np.argsort(self.sentences.lengths[rows], kind="stable")]
+        lost = np.zeros(len(self.n))
+        while len(order):
+            # Sorted by length: the last sentence of a pass is the longest, and sets its width.
+            padded = self.sentences.lengths[order] * np.arange(1, len(order) + 1)
+            size = max(1, int(np.searchsorted(padded, TOKENS, side="right")))
+            lost[order[:size]] = self._pass(self.head, order[:size])
+            order = order[size:]
+        return lost[rows]
+
+    def _pass(self, head: Head, rows: NDArray[np.intp]) -> Floats:
+        """Losses of sentences that go through the body together; the head skips the padding."""
+        batch = self.sentences.batch(rows, device=str(self.model.device))
+        wanted = batch.content[:, 1:].bool()
+        lost = head.nats(
+            head.states(batch.ids, batch.mask)[:, :-1][wanted], batch.ids[:, 1:][wanted]
+        )
+        row = wanted.nonzero()[:, 0].cpu().numpy()
+        total = np.bincount(row, weights=lost.numpy(), minlength=len(rows))
+        return total / np.maximum(self.n[rows], 1.0)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from neurotrace.causal.neurons import Neurons, flat
 from neurotrace.causal.writes import Units, Write
 
 RANDOM = 22  # stream of random numbers
+CACHED = 1 << 27  # most keys and values held while texts are written
 MATCHED = ("random_matched", "direction")  # rescaled to the size of the experts' change
 
 
@@ -106,7 +107,7 @@ def speak(
     temperature: float,
     rows_at_once: int,
 ) -> Spoken:
-    each = max(1, rows_at_once // len(arms))
+    each = max(1, min(rows_at_once, _fitting(model, max_new_tokens)) // len(arms))
     parts = []
     for start in range(0, len(seeds), each):
         own = seeds[start : start + each]
@@ -121,6 +122,13 @@ def speak(
         # Behind the clamps: the model left alone says how likely it finds every text.
         parts.append(Spoken.of(model, said, len(arms)))
     return Spoken.joined(parts, axis=1)
+
+
+def _fitting(model: HookedModel, length: int) -> int:
+    """Rows whose keys and values are no more than :data:`CACHED` numbers."""
+    # As if there were as many heads of keys as of queries: an upper bound.
+    width = int(model.model.config.get_text_config().hidden_size)
+    return CACHED // (2 * model.n_layers * width * (length + 1))
 
 
 def _whole(what: str, given: ArrayLike, widths: Sequence[int]) -> NDArray[np.float64]:

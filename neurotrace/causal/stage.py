@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurotrace.capture import HookedModel
+from neurotrace.capture.head import Head
 from neurotrace.capture.plain import Editor, Place
 from neurotrace.causal.arms import Cases, Change
 from neurotrace.causal.ingredients import Experts
 from neurotrace.causal.materials import Materials
-from neurotrace.causal.writes import matched, norm
+from neurotrace.causal.writes import norm, rescaled
 
 SITE = "mlp.hook_post"
+VALUES = 1 << 24  # most neuron values of a layer at once: a pass holds some six copies of them
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Stage:
         All run in one pass, the first is what others may be sized after.
     n_frames
         Frames a language, at most.
+    batch_rows
+        Rows of a pass, at most; fewer where layers are wide.
     """
 
     model: HookedModel
@@ -90,16 +95,17 @@ class Stage:
         found = np.full((len(self.arms), len(concepts), len(languages), len(frames)), np.nan)
         for same in _alike(frames):
             tokens = torch.tensor([frames[f] for f in same], device=self.model.device)
-            unforced = self._last(tokens)[:, ids] @ contrast
+            unforced = self._next(tokens, ids) @ contrast
             residual = self._residual(tokens)
-            for c, a, f in self._batches(len(concepts), len(languages), len(same)):
+            shape = (len(concepts), len(languages), len(same))
+            for c, a, f in self._batches(*shape, length=tokens.shape[1]):
                 cases = Cases(
                     np.array([self.experts.concepts.index(concepts[i]) for i in c]),
                     np.array([self.experts.languages.index(languages[i]) for i in a]),
                     np.full(len(c), self.experts.languages.index(lang)),
                     np.array(same)[f],
                 )
-                scores = self._forced(tokens[f], cases, residual[:, f])[:, ids] @ contrast
+                scores = self._forced(tokens[f], cases, residual[:, f], ids) @ contrast
                 scores = rearrange(scores, "(arm case) c -> arm case c", case=len(c))
                 change = scores - unforced[f]
                 at = torch.arange(len(c))
@@ -107,11 +113,12 @@ class Stage:
         return found
 
     def _batches(
-        self, n_concepts: int, n_languages: int, n_frames: int
+        self, n_concepts: int, n_languages: int, n_frames: int, *, length: int
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
         """Concepts, source languages and frames of the cases, a batch at a time."""
         whole = [at.ravel() for at in np.indices((n_concepts, n_languages, n_frames))]
-        step = max(1, self.batch_rows // len(self.arms))
+        rows = min(self.batch_rows, VALUES // (length * self.model.widths[SITE]))
+        step = max(1, rows // len(self.arms))
         for start in range(0, len(whole[0]), step):
             c, a, f = (at[start : start + step] for at in whole)
             yield c, a, f
@@ -130,24 +137,31 @@ class Stage:
             mean - others, dtype=torch.float32, device=device
         )
 
-    def _last(self, ids: Tensor) -> Tensor:
-        """``(row, vocabulary)``: logits after the last token."""
+    @cached_property
+    def _head(self) -> Head | None:
+        return Head.of(self.model)
+
+    def _next(self, ids: Tensor, words: Tensor) -> Tensor:
+        """``(row, word)``: logits of some words after the last token."""
+        mask = torch.ones_like(ids)
+        if self._head is not None:
+            return self._head.logits(self._head.states(ids, mask)[:, -1], words)
         with torch.inference_mode():
             # The head is run on one position: with 250,000 words it costs more than the body.
             out = self.model.model(
-                input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False,
-                logits_to_keep=1,
-            )  # fmt: skip
-        return out.logits[:, -1].float()
+                input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=1
+            )
+        return out.logits[:, -1].float()[:, words]
 
-    def _forced(self, ids: Tensor, cases: Cases, residual: Tensor) -> Tensor:
-        """``(arm · case, vocabulary)``: logits while each arm's change is written."""
+    def _forced(self, ids: Tensor, cases: Cases, residual: Tensor, words: Tensor) -> Tensor:
+        """``(arm · case, word)``: logits while each arm's change is written."""
         editors: dict[Place, Editor] = {
             (SITE, layer): self._editor(layer, cases, residual)
             for layer in range(self.model.n_layers)
         }
         with self.model.edit(editors):
-            return self._last(repeat(ids, "case token -> (arm case) token", arm=len(self.arms)))
+            rows = repeat(ids, "case token -> (arm case) token", arm=len(self.arms))
+            return self._next(rows, words)
 
     def _editor(self, layer: int, cases: Cases, residual: Tensor) -> Callable[[Tensor], Tensor]:
         w_out = self.model.w_out(layer).float()
@@ -156,18 +170,18 @@ class Stage:
             now = rearrange(x, "(arm case) token n -> arm case token n", case=len(cases))
             # The start token is the same everywhere and no part of the frame.
             free = now[:, :, 1:].float()
-            deltas: list[Tensor] = []
-            for arm, own in zip(self.arms, free, strict=True):
+            written, sizes = now.clone(), []
+            for at, (arm, own) in enumerate(zip(self.arms, free, strict=True)):
                 delta = arm.change(layer, own, cases)
+                size = norm(delta, w_out)
                 if arm.size == "experts":
-                    delta = matched(delta, w_out, norm(deltas[0], w_out))
+                    delta, size = rescaled(delta, size, sizes[0])
                 elif not isinstance(arm.size, str):
-                    delta = matched(delta, w_out, arm.size * residual[layer])
-                deltas.append(delta)
-            sizes = torch.stack([norm(delta, w_out) for delta in deltas])
-            self._seen.append(rearrange(sizes, "arm case token -> arm (case token)").cpu().numpy())
-            written = now.clone()
-            written[:, :, 1:] += torch.stack(deltas).to(x.dtype)
+                    delta, size = rescaled(delta, size, arm.size * residual[layer])
+                sizes.append(size)
+                written[at, :, 1:] += delta.to(x.dtype)
+            seen = rearrange(torch.stack(sizes), "arm case token -> arm (case token)")
+            self._seen.append(seen.cpu().numpy())
             return rearrange(written, "arm case token n -> (arm case) token n")
 
         return edit

@@ -214,9 +214,11 @@ def change(x: Tensor, units: Units, values: Values | None = None, *, how: str = 
 
 def norm(delta: Tensor, w_out: Tensor) -> Tensor:
     """``(batch, token)``: ‖Δ·W_out‖, the size of a change in the residual stream."""
-    written = einsum(
-        delta.float(), w_out.float(), "batch token n, n feature -> batch token feature"
-    )
+    delta, w_out = delta.float(), w_out.float()
+    moved = (delta != 0).any(dim=0).any(dim=0)
+    if 2 * int(moved.sum()) < len(moved):  # a few neurons of a wide layer stay cheap
+        delta, w_out = delta[..., moved], w_out[moved]
+    written = einsum(delta, w_out, "batch token n, n feature -> batch token feature")
     return written.norm(dim=-1)
 
 
@@ -236,9 +238,13 @@ def matched(delta: Tensor, w_out: Tensor, target_norm: Tensor) -> Tensor:
     -------
     Same shape as ``delta``; zero where ``delta`` writes nothing.
     """
-    own = norm(delta, w_out)
+    return rescaled(delta, norm(delta, w_out), target_norm)[0]
+
+
+def rescaled(delta: Tensor, own: Tensor, target_norm: Tensor) -> tuple[Tensor, Tensor]:
+    """A change whose size ``(batch, token)`` is known, at the wanted size, and the size it got."""
     factor = torch.where(own > _SILENT, target_norm / own.clamp_min(_SILENT), 0.0)
-    return delta * rearrange(factor, "batch token -> batch token 1")
+    return delta * rearrange(factor, "batch token -> batch token 1"), own * factor
 
 
 def _given(units: Sequence[Any], widths: Sequence[int]) -> list[tuple[Units, NDArray[np.intp]]]:

@@ -12,7 +12,9 @@ from neurotrace.store.layout import StoreMismatch
 
 TWIN = "twin.h5"
 # What the files of one series have in common; package versions are recorded, never compared.
-SHARED = ("concepts", "tokenizer_hash", "bos", "dtype", "compute_dtype", "exclude_ids", "what")
+SHARED = (
+    "concepts", "tokenizer_hash", "bos", "dtype", "compute_dtype", "exclude_ids", "what", "stack",
+)  # fmt: skip
 # What a finished file and the run that finds it have in common.
 KEYS = (
     "weight_hash", *SHARED,

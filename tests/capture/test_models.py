@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from neurotrace.capture import UnsupportedModel, load_model, loading, models
+from neurotrace.capture import UnsupportedModel, forward, load_model, loading, models
+from neurotrace.capture.bridge import bridge_hooks, wrap
 from neurotrace.capture.families import FAMILIES
 from neurotrace.checkpoints import BrokenCheckpoint, Checkpoint
 
@@ -84,12 +85,15 @@ def test_a_neuron_site_that_is_the_output_of_the_mlp_is_refused_by_running(
 ) -> None:
     # As if nobody had told that this family is a mixture: the bridge then offers the MLP's output.
     monkeypatch.setitem(FAMILIES, "mixtral", FAMILIES["llama"])
+    monkeypatch.setattr(models, "down_projection", lambda *_, **__: None)
     monkeypatch.setattr(
-        models, "plain_hooks", lambda _, readers: models._bridge_hooks(bridge, readers)
+        forward,
+        "plain_hooks",
+        lambda model, hooks, stack: bridge_hooks(model, bridge, hooks, stack=stack),
     )
     model = tiny.model("mixtral")
-    bridge = models._wrap(model)
-    monkeypatch.setattr(models, "_wrap", lambda _: bridge)
+    bridge = wrap(model)
+    monkeypatch.setattr(models, "wrap", lambda _: bridge)
     with pytest.raises(UnsupportedModel, match=r"mixtral: mlp.hook_post of layer 0 is the MLP's"):
         models.hook(model, tiny.tokenizer(), sites=("mlp.hook_post",))
 
@@ -97,14 +101,12 @@ def test_a_neuron_site_that_is_the_output_of_the_mlp_is_refused_by_running(
 def test_a_bridge_that_differs_from_plain_hooks_is_refused(
     tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrap = models._wrap
-
     def damaging(model: nn.Module) -> object:
         with torch.no_grad():
             model.base_model.layers[1].mlp.dense_h_to_4h.weight[3] *= 1.01
         return wrap(model)
 
-    monkeypatch.setattr(models, "_wrap", damaging)
+    monkeypatch.setattr(models, "wrap", damaging)
     with pytest.raises(UnsupportedModel, match=r"mlp.hook_pre of layer 1: the bridge differs"):
         models.hook(tiny.model("gpt_neox"), tiny.tokenizer())
 
@@ -124,14 +126,14 @@ def test_an_unknown_family_and_back_end_are_refused_with_the_known_ones(
     with pytest.raises(ValueError, match="valid are bridge, plain"):
         models.hook(model, tiny.tokenizer(), backend="nnsight")
     model.config.model_type = "hyena"
-    with pytest.raises(UnsupportedModel, match=r"family 'hyena'; known families are gpt_neox"):
+    with pytest.raises(UnsupportedModel, match=r"family 'hyena'; known families are gpt2"):
         models.hook(model, tiny.tokenizer())
 
 
 def test_half_precision_on_a_cpu_and_unknown_types_are_refused(series: list[Checkpoint]) -> None:
     with pytest.raises(ValueError, match=r"'float16' on a CPU.*float32 and bfloat16"):
         load_model(series[0], dtype="float16")
-    with pytest.raises(ValueError, match="valid are float32, bfloat16, float16"):
+    with pytest.raises(ValueError, match="valid are auto, float32, bfloat16, float16"):
         load_model(series[0], dtype="int8")
 
 
