@@ -15,6 +15,7 @@ ROOMS = (
     "causal",
     "checkpoints",
     "concepts",
+    "doctor",
     "geometry",
     "lab",
     "probes",

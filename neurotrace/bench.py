@@ -148,6 +148,8 @@ class Bench:
             )
         if self.config.device_map is not None:
             return dict.fromkeys(wanted, "the model is spread over devices")
+        if not self.road.predicts:
+            return dict.fromkeys(wanted, "the model does not predict the next token")
         with_words = [name for name in wanted if name != "ablation"]
         try:
             materials = self.materials if with_words else None

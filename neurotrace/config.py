@@ -1,8 +1,9 @@
 """The configuration of a trace: one documented dataclass, from which the command line is made."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from neurotrace.checkpoints.quantities import bytes_of
 
 Analysis = Literal[
     "overlap", "onset", "turnover", "expertise", "counts", "labels", "compression", "lives",
@@ -21,8 +22,6 @@ Site = Literal[
     "mlp.hook_post", "mlp.hook_pre", "mlp.in", "mlp.gate", "mlp.out",
     "attn.q", "attn.k", "attn.v", "attn.out", "mlp.shared_expert.hook_post",
 ]  # fmt: skip
-_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", re.IGNORECASE)
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,8 @@ class TraceConfig:
     device_map: str | None = None
     """For a model that does not fit one device: auto spreads its blocks over all there are, memory
     and disk included."""
-    batch_tokens: int = 4096
-    """Tokens a batch, padding included."""
+    batch_tokens: int | None = None
+    """Tokens a batch, padding included. None given: 1024 on a CPU, 8192 elsewhere."""
     tokens_per_language: int = 1000
     """Token states kept for language identification."""
     loss_sentences: int = 32
@@ -159,16 +158,13 @@ class TraceConfig:
             ),
             (self.tune_steps > 0, f"got tune_steps {self.tune_steps}; expected 1 or more"),
             (self.rotations >= 0, f"got rotations {self.rotations}; expected 0 or more"),
-            (
-                self.cache_budget is None or _BYTES.fullmatch(self.cache_budget) is not None,
-                f"got cache_budget {self.cache_budget!r}; expected bytes, such as 50GB or 800MB",
-            ),
             (len(self.analyses) > 0, f"got no analyses; valid are {', '.join(ANALYSES)}"),
             (
                 set(self.analyses) != {"onset"},
                 "got analyses onset alone; expected overlap or expertise beside it",
             ),
         )
+        bytes_of(self.cache_budget)
         for holds, message in checks:
             if not holds:
                 raise ValueError(message)
@@ -178,14 +174,6 @@ class TraceConfig:
         """``top`` as probes take it: a fraction, or a whole number, which a command line cannot
         tell from one."""
         return self.top if self.top < 1 else int(self.top)
-
-    @property
-    def cache_bytes(self) -> int | None:
-        """``cache_budget`` as a number, None for no bound."""
-        if self.cache_budget is None:
-            return None
-        number, unit = _BYTES.fullmatch(self.cache_budget).groups()  # type: ignore[union-attr]
-        return int(float(number) * UNITS[unit.upper()])
 
     @property
     def path(self) -> str:

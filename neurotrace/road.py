@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ from neurotrace.captured import Captured, is_captured
 from neurotrace.checkpoints import Checkpoint, Shelf, audit, find, refused, select, weights_mark
 from neurotrace.checkpoints.hub import is_repo
 from neurotrace.checkpoints.list_command import gaps_line
+from neurotrace.checkpoints.quantities import bytes_of
 from neurotrace.concepts import ConceptSet
 from neurotrace.config import ANALYSES, CONCEPT_FREE, TraceConfig
 from neurotrace.givens import refuse_unreadable
@@ -49,6 +51,16 @@ class Road:
     notes: tuple[str, ...] = ()
     exclude_ids: tuple[int, ...] = field(default=(), repr=False)
 
+    @cached_property
+    def predicts(self) -> bool:
+        """Whether the model writes one token after another, as experiments and tuning need it."""
+        from neurotrace.capture.loading import load_config
+        from neurotrace.capture.plain import known_family
+
+        trusted = self.config.trust_remote_code
+        config = load_config(self.series[0].path, trust_remote_code=trusted)
+        return known_family(config).auto == "causal"
+
     @property
     def of_lab(self) -> bool:
         """Whether a lab's own sentences are traced: what its words mean is known."""
@@ -74,7 +86,7 @@ def prepare(config: TraceConfig) -> Road:
     found = find(config.source, pattern=config.pattern, tokenizer=config.tokenizer)
     audited = audit(found)
     series, told = _admitted(select(found, config.checkpoints), audited, allow=config.allow)
-    shelf = Shelf(series, budget=config.cache_bytes)
+    shelf = Shelf(series, budget=bytes_of(config.cache_budget))
     shelf.small(series[0])
     concepts = _sentences(config, source / "concepts.jsonl")
     _refuse_large_top(config, series[0])

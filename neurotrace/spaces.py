@@ -123,6 +123,8 @@ def _tuning(givens: Givens, get: Get) -> list[Task]:
     config = road.config
     if not is_parallel(store):
         return _leave_out("tuning", "the sentences are not parallel")
+    if not road.predicts or config.device_map is not None:
+        return _leave_out("tuning", "it needs a model of the next token, on one device")
     if config.tune_texts is None and givens.vocabulary is None:
         return _leave_out("tuning", "there are no texts to tune on (--tune-texts FILE)")
     texts = None if config.tune_texts is None else Path(config.tune_texts)

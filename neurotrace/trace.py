@@ -58,6 +58,7 @@ def run(config: TraceConfig) -> Path:
     save_config(road.config, out, facts(road))
     with _alone(out):
         if not (trajectories.finished(out) and (out / report.FILE).is_file()):
+            _announce(road)
             store = (
                 capture.run(road.series, road.concepts, out, **capture_options(road))
                 if road.captured is None
@@ -68,6 +69,14 @@ def run(config: TraceConfig) -> Path:
         if config.figures:
             report.figures(trajectories.read(out), out / "figures", formats=config.figures)
         return out / report.FILE
+
+
+def _announce(road: Road) -> None:
+    """What the checkpoints are found to be, before anything is computed from them."""
+    from neurotrace.report import audit_words
+
+    lines = [audit_words.line(road.audit)] if road.audit is not None else []
+    print("\n".join([*lines, *road.notes]), file=sys.stderr)
 
 
 @contextmanager

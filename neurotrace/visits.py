@@ -78,6 +78,7 @@ class Visits:
                     for name in todo:
                         kept.get(name, partial(visit.do, name))
                 kept.finish()
+                visit.leave()
             self._made[at] = kept
         return self._made[at]
 
@@ -102,6 +103,13 @@ class Visit:
             trust_remote_code=config.trust_remote_code,
             sites=SITES,
         )
+
+    def leave(self) -> None:
+        """Give the model's memory back before the next one is loaded."""
+        from neurotrace.capture.devices import free
+
+        self.__dict__.pop("model", None)
+        free(self.bench.config.device)
 
     @property
     def checkpoint(self) -> Checkpoint:

@@ -101,8 +101,8 @@ def embedding_scores(
     least = largest_min_tokens(tokens.scripts) if min_tokens is None else min_tokens
     words = _Words.of(tokens, dictionary, frequency, classes)
     compared = _some(len(tokens.ids), ROWS, seed)
-    rows = []
-    before: Matrix | None = None
+    last = last[compared]
+    rows, before = [], None
     for checkpoint in checkpoints:
         W = _matrix(checkpoint, shelf, trust_remote_code=trust_remote_code)[tokens.ids]
         probe = script_separability(
@@ -114,9 +114,10 @@ def embedding_scores(
         if before is not None:
             row["previous"] = _mean_cosine(before, now)
         if checkpoint is not checkpoints[-1]:
-            row["agreement"] = knn_agreement(now, last[compared], k=settings["k"])
+            row["agreement"] = knn_agreement(now, last, k=settings["k"])
         before = now
         rows.append(row)
+        del W  # of a large vocabulary one matrix at a time
     n, width = len(compared), last.shape[1]
     chances = {
         "chance": probe.attrs["chance"],

@@ -21,6 +21,8 @@ from neurotrace.store.layout import Key, rows_of, table_of, token_rows
 
 Rotations = Mapping[tuple[str, int, int | None], Rotation]  # by site, seed, layer
 Tables = Mapping[str, pd.DataFrame]  # drawn tokens and words, of a batch
+Keep = Callable[[Key, Tensor], None]
+Into = Callable[[Key, NDArray], None]
 
 
 class Collector:
@@ -35,7 +37,7 @@ class Collector:
     def __init__(self, targets: Sequence[Target], n_layers: int, rotations: Rotations):
         self._rotations = rotations
         self._batches: dict[torch.device, Batch] = {}
-        self._values: dict[Key, Tensor] = {}
+        self._keep: Keep = lambda _key, _values: None
         self._finite: dict[Place, Tensor] = {}
         places: dict[Place, list[Target]] = {}
         for target in targets:
@@ -46,16 +48,24 @@ class Collector:
         }
 
     def run(
-        self, forward: Callable[[Tensor, Tensor], None], batch: Batch
+        self,
+        forward: Callable[[Tensor, Tensor], None],
+        batch: Batch,
+        keep: Keep | None = None,
     ) -> tuple[dict[Key, Tensor], dict[Place, Tensor]]:
-        """Pooled rows of a batch, and for every place whether each sentence was finite there."""
-        self._batches = {batch.ids.device: batch}
+        """Pooled rows of a batch, and for every place whether each sentence was finite there.
+
+        With ``keep`` each row goes there as soon as it is pooled, and none is returned.
+        """
+        values: dict[Key, Tensor] = {}
+        self._batches, self._keep = {batch.ids.device: batch}, keep or values.__setitem__
         try:
             forward(batch.ids, batch.mask)
-            return self._values, self._finite
+            return values, self._finite
         finally:
             # A pass that ran out of memory leaves nothing behind that would fill it.
-            self._batches, self._values, self._finite = {}, {}, {}
+            self._batches, self._finite = {}, {}
+            self._keep = lambda _key, _values: None
 
     def _read(self, place: Place, targets: Sequence[Target], x: Tensor) -> None:
         site, layer = place
@@ -67,7 +77,7 @@ class Collector:
             seed = target.rotation
             if seed is not None and seed not in turned:
                 turned[seed] = self._rotations[site, seed, layer].to(x.device)(x)
-            self._values[str(target), layer] = pool(turned[seed], batch, target.pooling)
+            self._keep((str(target), layer), pool(turned[seed], batch, target.pooling))
 
     def _batch_at(self, device: torch.device) -> Batch:
         """The batch where a layer runs: a model may lie on several devices."""
@@ -123,18 +133,29 @@ def collect(
     allowed = Allowance(str(model.device)) if allowance is None else allowance
     with model.watch(collector.readers) as forward:
 
-        def run(numbers: NDArray[np.intp], tables: Tables) -> dict[Key, NDArray]:
+        def run(numbers: NDArray[np.intp], tables: Tables, into: Into) -> None:
             batch = job.tokenized.batch(
                 numbers,
                 device=str(model.device),
                 drawn=tables.get("tokens"),
                 words=tables.get("words"),
             )
-            values, good = collector.run(forward, batch)
+            late: dict[Key, Tensor] = {}
+
+            def keep(key: Key, values: Tensor) -> None:
+                # In host memory at once: small rows held between large passing arrays would split
+                # the space that these leave, until none of it fits again.
+                if values.device.type == "cpu":
+                    into(key, values.numpy())
+                else:
+                    late[key] = values
+
+            _, good = collector.run(forward, batch, keep)
             _refuse_not_finite(good, numbers, label, job.concepts.frame)
             advance(len(numbers))
             # The only transfers: pooled rows, never token values.
-            return {key: x.cpu().numpy() for key, x in values.items()}
+            for key, values in late.items():
+                into(key, values.cpu().numpy())
 
         for slab in job.slabs:
             if slab.start >= writer.n_done:
@@ -149,7 +170,7 @@ def collect(
 def _rows(
     job: Job,
     slab: Slab,
-    run: Callable[[NDArray[np.intp], Tables], dict[Key, NDArray]],
+    run: Callable[[NDArray[np.intp], Tables, Into], None],
     allowance: Allowance,
 ) -> dict[Key, NDArray[np.float32]]:
     """Rows of a slab for every dataset, batch by batch, each batch back in set order."""
@@ -163,18 +184,21 @@ def _rows(
         for name, table in job.tables.items()
     }
 
-    def attempt(numbers: NDArray[np.intp]) -> tuple[Tables, dict[Key, NDArray]]:
+    def attempt(numbers: NDArray[np.intp]) -> None:
         # The index of a part keeps its rows' place in the whole table.
         parts = {name: table[table["example"].isin(numbers)] for name, table in of_slab.items()}
-        return parts, run(numbers, parts)
+        places = {name: part.index.to_numpy() for name, part in parts.items()}
+        places["examples"] = numbers
+
+        def into(key: Key, values: NDArray) -> None:
+            rows[key][places[table_of(key[0])] - where[key[0]].start] = values
+
+        run(numbers, parts, into)
 
     for batch in slab.batches:
-        through = allowance.through(batch, job.tokenized.lengths, attempt)
-        for numbers, (parts, pooled) in through:
-            places = {name: part.index.to_numpy() for name, part in parts.items()}
-            places["examples"] = numbers
-            for key, values in pooled.items():
-                rows[key][places[table_of(key[0])] - where[key[0]].start] = values
+        # A part that did not fit is tried again in smaller ones, which write all of its rows anew.
+        for _ in allowance.through(batch, job.tokenized.lengths, attempt):
+            pass
     return rows
 
 

@@ -59,6 +59,8 @@ class Stack:
         What the bridge calls the list of blocks.
     attn
         What the bridge calls the attention.
+    entry
+        Module that is given the ids in every pass, where that is not the body (OPT's head).
     embed_point
         The bridge's hook on the embedding; empty where it has none and the module is hooked.
     """
@@ -77,6 +79,7 @@ class Stack:
     points: str = "blocks"
     attn: str = "attn"
     embed_point: str = "embed.hook_out"
+    entry: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Family:
         Class whose bridge fits, where the model's own name is not registered.
     bridge
         Whether there is a bridge at all.
+    bridge_narrow
+        Whether it computes in types narrower than float32 as well.
     positions
         ``config``: as many as the configuration says; ``after_padding``: position ids begin behind
         the padding's id; ``free``: relative ones without an end.
@@ -102,7 +107,12 @@ class Family:
     auto: str = "causal"
     adapter: str = ""
     bridge: bool = True
+    bridge_narrow: bool = True
     positions: str = "config"
+
+    def bridged(self, dtype: str) -> bool:
+        """Whether a bridge can read it when it computes in this type."""
+        return self.bridge and (self.bridge_narrow or dtype == "float32")
 
     @property
     def blocks(self) -> str:
@@ -173,7 +183,7 @@ _GPTJ = Stack(
 )  # fmt: skip
 # Descendants of fairseq: no module holds the whole MLP.
 _FAIRSEQ = replace(_ATTENTION, up="fc1", down="fc2", out="self_attn.out_proj", mlp="")
-_OPT = replace(_FAIRSEQ, blocks="decoder.layers", embed="decoder.embed_tokens")
+_OPT = replace(_FAIRSEQ, blocks="decoder.layers", embed="decoder.embed_tokens", entry="decoder")
 _PHI3 = replace(
     _fused(_GATED, "self_attn.qkv_proj", "first"),
     gate=Part("mlp.gate_up_proj", "halves", 0),
@@ -191,16 +201,10 @@ _BERT = Stack(
     mlp="",
 )
 _DISTILBERT = Stack(
-    "transformer.layer",
-    "embeddings.word_embeddings",
-    up="ffn.lin1",
-    down="ffn.lin2",
-    q="attention.q_lin",
-    k="attention.k_lin",
-    v="attention.v_lin",
-    out="attention.out_lin",
+    "transformer.layer", "embeddings.word_embeddings", up="ffn.lin1", down="ffn.lin2",
+    q="attention.q_lin", k="attention.k_lin", v="attention.v_lin", out="attention.out_lin",
     mlp="ffn",
-)
+)  # fmt: skip
 _MODERNBERT = replace(
     _fused(Stack("layers", "embeddings.tok_embeddings", out="attn.Wo"), "attn.Wqkv", "first"),
     gate=Part("mlp.Wi", "halves", 0),
@@ -267,9 +271,10 @@ FAMILIES: dict[str, Family] = {
     "gemma": _LLAMA,
     "gemma2": _LLAMA,
     "gemma3_text": _LLAMA,
-    "olmo": _LLAMA,
-    "olmo2": _LLAMA,
-    "olmo3": _LLAMA,
+    # Their bridge multiplies float32 by what is narrower, which torch refuses.
+    "olmo": replace(_LLAMA, bridge_narrow=False),
+    "olmo2": replace(_LLAMA, bridge_narrow=False),
+    "olmo3": replace(_LLAMA, bridge_narrow=False),
     "smollm3": _LLAMA,
     # The bridge's own embedding is that of the block's input: scaled.
     "granite": _causal(replace(_GATED, embed_point="")),

@@ -22,9 +22,9 @@ from neurotrace.capture.plain import (
     UnsupportedModel,
     known_family,
     plain_hooks,
+    row_of,
     stack_of,
 )
-
 
 _LISTED = "(batch token) feature -> batch token feature"
 _LIST = "batch token feature -> (batch token) feature"
@@ -100,9 +100,8 @@ def editing(model: Model, bridge: Any, editors: Mapping[Place, Editor]) -> Itera
     """Editors hooked in, as long as the ``with`` lasts; each sees ``(batch, token, width)``."""
     shape = [0]
 
-    def note(_: Any, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        told = (given.get("input_ids"), given.get("inputs_embeds"), *args)
-        shape[0] = next((len(one) for one in told if one is not None), 0)
+    def note(_: Any, __: Any, embedded: Tensor) -> None:
+        shape[0] = len(embedded)
 
     def laid_out(editor: Editor) -> Editor:
         def edit(x: Tensor) -> Tensor:
@@ -113,7 +112,8 @@ def editing(model: Model, bridge: Any, editors: Mapping[Place, Editor]) -> Itera
 
         return edit
 
-    handle = model.base_model.register_forward_pre_hook(note, with_kwargs=True)
+    # Not the body: some heads go past it to the stack that it holds.
+    handle = model.base_model.get_submodule(row_of(model).embed).register_forward_hook(note)
     try:
         hooks = {place: laid_out(editor) for place, editor in editors.items()}
         with hooked(model, bridge, hooks):

@@ -56,7 +56,8 @@ class Head:
 
     def logits(self, states: Tensor, words: Tensor | None = None) -> Tensor:
         """``(…, vocabulary)`` float32, or ``(…, word)`` of some words alone."""
-        weight, bias = self._map.weight, self._map.bias
+        weight: Tensor = self._map.weight
+        bias: Tensor | None = self._map.bias
         if words is not None:
             words = words.to(weight.device)
             weight, bias = weight[words], None if bias is None else bias[words]

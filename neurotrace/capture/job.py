@@ -168,7 +168,7 @@ def decide(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options)
             "bos_present": tokenized.bos_present,
             **recorded(options),
             # What is used, which may not be what was asked for.
-            "backend": options.backend if family.bridge else "plain",
+            "backend": options.backend if family.bridged(options.compute_dtype) else "plain",
             # Where there is nothing to choose, nothing is recorded.
             "stack": stack if len(family.stacks) > 1 else None,
             "loss_kind": None if family.auto == "causal" else loss.kind,

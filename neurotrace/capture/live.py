@@ -96,7 +96,7 @@ word_cap, loss_sentences, exclude_ids, stack, trust_remote_code, seed
         dtype: str = "float16",
         bos: str = "default",
         compute_dtype: str = "auto",
-        batch_tokens: int = 4096,
+        batch_tokens: int = 1024,
         tokens_per_language: int = 1000,
         words_per_language: int = 1000,
         word_cap: int = 15,

@@ -74,6 +74,11 @@ class HookedModel:
         """Where token ids go."""
         return home(self.model)
 
+    @property
+    def entry(self) -> Any:
+        """The module that every forward pass gives its token ids to."""
+        return self.model.base_model.get_submodule(row_of(self.model, self.stack).entry)
+
     @contextmanager
     def watch(self, readers: Mapping[Place, Reader]) -> Iterator[Forward]:
         """Hook readers in, and hand out the forward pass that feeds them.
@@ -223,7 +228,8 @@ def hook(
     down = [down_projection(model, at, stack=stack) for at in range(n_layers) if row.down]
     values = plain = _probe(model, None, places, stack)
     bridge = None
-    if backend == "bridge" and family.bridge:
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    if backend == "bridge" and family.bridged(dtype):
         bridge, values = _bridged(model, places, stack)
         checks.refuse_difference(model, plain, values)
     checks.refuse_outputs(model, values)

@@ -9,10 +9,11 @@ import torch
 
 from neurotrace.capture import loading
 from neurotrace.capture.bringing import shelf_of
-from neurotrace.capture.devices import DeviceMap, resolve, torch_dtype
+from neurotrace.capture.devices import DeviceMap, resolve, torch_dtype, usual_batch
 from neurotrace.capture.job import Job, Options, prepare
 from neurotrace.checkpoints import Checkpoint
-from neurotrace.checkpoints.freight import Freight, duration, human
+from neurotrace.checkpoints.freight import Freight
+from neurotrace.checkpoints.quantities import duration, human
 from neurotrace.checkpoints.shelf import Shelf
 from neurotrace.checkpoints.wanted import weight_bytes
 from neurotrace.concepts import ConceptSet
@@ -79,7 +80,7 @@ def plan(
     device: str = "auto",
     compute_dtype: str = "auto",
     device_map: DeviceMap | None = None,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     backend: str = "bridge",
     stack: str = "auto",
     tokens_per_language: int = 1000,
@@ -108,7 +109,7 @@ def plan(
         device=device,
         compute_dtype=compute_dtype,
         device_map=device_map,
-        batch_tokens=batch_tokens,
+        batch_tokens=batch_tokens or usual_batch(device),
         # A bridge would move the layers; plain hooks leave them where they lie.
         backend=backend if device_map is None else "plain",
         tokens_per_language=tokens_per_language,

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from neurotrace.checkpoints.freight import human
+from neurotrace.checkpoints.quantities import human
 
 PLAIN_EVERY = 30.0  # seconds between two plain lines
 

@@ -4,6 +4,8 @@ Applied to every token before pooling. The same seed and layer give the same map
 language, checkpoint and machine.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
 from einops import einsum, rearrange
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 DENSE = 1024  # widest site for which a full matrix is drawn
+FACTOR = 64  # largest part of a Hadamard matrix that is multiplied as one
 
 
 class Rotation:
@@ -70,13 +73,24 @@ def _haar(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _hadamard(x: Tensor) -> Tensor:
     """Normalised Walsh–Hadamard transform over the last but one axis, a power of two."""
-    power = x.shape[-2]
-    span = 1
-    while span < power:
-        pairs = rearrange(
-            x, "b t (block two span) rest -> two b t block span rest", two=2, span=span
+    # In a few small products: sums and differences of pairs pass over memory once a power of two.
+    power = done = x.shape[-2]
+    while done > 1:
+        size = min(FACTOR, done)
+        done //= size
+        parts = rearrange(
+            x, "b t (left size right) rest -> b t left size right rest", size=size, right=done
         )
-        x = torch.stack((pairs[0] + pairs[1], pairs[0] - pairs[1]))
-        x = rearrange(x, "two b t block span rest -> b t (block two span) rest")
-        span *= 2
+        signs = torch.from_numpy(_signs(size)).to(x.device)
+        turned = einsum(parts, signs, "b t left i right rest, i o -> b t left o right rest")
+        x = rearrange(turned, "b t left o right rest -> b t (left o right) rest")
     return x / power**0.5
+
+
+@cache
+def _signs(size: int) -> NDArray[np.float32]:
+    """``(size, size)`` Hadamard matrix, in the order of Sylvester."""
+    signs = np.ones((1, 1), np.float32)
+    while len(signs) < size:
+        signs = np.block([[signs, signs], [signs, -signs]])
+    return signs

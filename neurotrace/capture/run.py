@@ -6,7 +6,7 @@ from pathlib import Path
 from neurotrace.capture.batches import Allowance
 from neurotrace.capture.bringing import captured_hash, following, shelf_of
 from neurotrace.capture.collect import rotations_of
-from neurotrace.capture.devices import DeviceMap, resolve
+from neurotrace.capture.devices import DeviceMap, resolve, usual_batch
 from neurotrace.capture.folder import file_name, settle
 from neurotrace.capture.job import Options, prepare
 from neurotrace.capture.progress import Reporter
@@ -30,7 +30,7 @@ def run(
     device: str = "auto",
     compute_dtype: str = "auto",
     device_map: DeviceMap | None = None,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     backend: str = "bridge",
     stack: str = "auto",
     tokens_per_language: int = 1000,
@@ -75,7 +75,7 @@ def run(
         For models that do not fit on one device: ``auto``, or the device of each module, as
         :func:`transformers.PreTrainedModel.from_pretrained` takes it. Plain hooks read such models.
     batch_tokens
-        Most tokens of a batch, padding included.
+        Most tokens of a batch, padding included; 1024 on a CPU and 8192 elsewhere by default.
     backend
         ``bridge`` or ``plain``; families without a bridge are read by plain hooks. The one that was
         used is recorded.
@@ -122,7 +122,7 @@ def run(
         device=device,
         compute_dtype=compute_dtype,
         device_map=device_map,
-        batch_tokens=batch_tokens,
+        batch_tokens=batch_tokens or usual_batch(device),
         # A bridge would move the layers; plain hooks leave them where they lie.
         backend=backend if device_map is None else "plain",
         tokens_per_language=tokens_per_language,

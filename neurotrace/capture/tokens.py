@@ -173,7 +173,11 @@ def tokenizer_hash(tokenizer: Any) -> str:
     digest = hashlib.sha256()
     # The state of a fast tokenizer includes merges and normalizers, which a vocabulary does not.
     if tokenizer.is_fast:
-        digest.update(tokenizer.backend_tokenizer.to_str().encode())
+        state = type(tokenizer.backend_tokenizer).from_str(tokenizer.backend_tokenizer.to_str())
+        # A training loop may have left these behind; here texts are neither cut nor padded.
+        state.no_truncation()
+        state.no_padding()
+        digest.update(state.to_str().encode())
     else:
         digest.update(json.dumps(sorted(tokenizer.get_vocab().items())).encode())
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items()}

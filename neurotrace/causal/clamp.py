@@ -84,7 +84,7 @@ def clamp(
     placed: dict[Place, Editor] = {
         (site, layer): where.only(editor) for layer, editor in editors.items()
     }
-    with where.following(model.model.base_model), model.edit(placed):
+    with where.following(model.entry), model.edit(placed):
         yield
 
 
@@ -128,7 +128,7 @@ def mean_values(
 
 def _adder(unit: Units, sums: dict[int, Tensor], content: Tensor) -> Callable[[Tensor], None]:
     def read(x: Tensor) -> None:
-        sums[unit.layer] += unit.read(x)[content.bool()].double().sum(dim=0).cpu()
+        sums[unit.layer] += unit.read(x)[content.bool()].cpu().double().sum(dim=0)
 
     return read
 

@@ -228,7 +228,7 @@ def _choose(
 def _drawn(
     logits: Tensor, draws: Tensor, temperature: float, top_p: float | None
 ) -> NDArray[np.int64]:
-    chances = torch.softmax(logits.double() / temperature, dim=1)
+    chances = torch.softmax(logits.cpu().double() / temperature, dim=1)
     if top_p is not None and top_p < 1:
         chances = _nucleus(chances, top_p)
     sums = chances.cumsum(dim=1)

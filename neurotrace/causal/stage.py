@@ -170,7 +170,8 @@ class Stage:
             now = rearrange(x, "(arm case) token n -> arm case token n", case=len(cases))
             # The start token is the same everywhere and no part of the frame.
             free = now[:, :, 1:].float()
-            written, sizes = now.clone(), []
+            written = now.clone()
+            sizes: list[Tensor] = []
             for at, (arm, own) in enumerate(zip(self.arms, free, strict=True)):
                 delta = arm.change(layer, own, cases)
                 size = norm(delta, w_out)

@@ -1,6 +1,5 @@
 """``python -m neurotrace.checkpoints audit``: is every checkpoint what its name says?"""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from neurotrace.checkpoints.audit import audit
 from neurotrace.checkpoints.deep import Loss
 from neurotrace.checkpoints.find import Checkpoint, find
 from neurotrace.checkpoints.list_command import gaps_line, token_text
+from neurotrace.checkpoints.quantities import bytes_of
 from neurotrace.checkpoints.series import gaps
 from neurotrace.checkpoints.shelf import Shelf
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 HARMLESS = ("ok", "missing", "unmoved since ")
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 HASH_SHOWN = 12  # digits of a hash that are enough to tell checkpoints apart
 
 
@@ -64,7 +63,7 @@ def run(config: Config, *, measure: Measure | None = None) -> int:
 
     series = find(config.source, pattern=config.pattern, tokenizer=config.tokenizer)
     loss = measure(config) if measure and config.deep and config.loss else None
-    shelf = Shelf(series, budget=n_bytes(config.cache_budget)) if loss is not None else None
+    shelf = Shelf(series, budget=bytes_of(config.cache_budget)) if loss is not None else None
     console = Console(highlight=False)
     with console.status("") as status:
         found = audit(
@@ -121,25 +120,6 @@ def lines(table: "pd.DataFrame", series: Sequence[Checkpoint]) -> list[str]:
     kinds = Counter(_kind(verdict) for verdict in table["verdict"])
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     return [f"{len(table)} steps: {told}", gaps_line(gaps(series)), *getattr(series, "notes", ())]
-
-
-def n_bytes(text: str | None) -> int | None:
-    """Bytes as people write them; None for no bound.
-
-    Raises
-    ------
-    ValueError
-        For anything but a number and a unit.
-
-    >>> n_bytes("1.5 GB"), n_bytes("800m")
-    (1500000000, 800000000)
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip(), re.IGNORECASE)
-    if match is None:
-        raise ValueError(f"got cache budget {text!r}; expected bytes, such as 50GB or 800MB")
-    return round(float(match[1]) * UNITS[match[2].upper()])
 
 
 def _texts(column: "pd.Series", write: Callable[[Any], str]) -> list[str]:

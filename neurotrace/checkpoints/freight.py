@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from neurotrace.checkpoints import hub
 from neurotrace.checkpoints.find import Checkpoint
+from neurotrace.checkpoints.quantities import duration, human
 from neurotrace.checkpoints.room import Room, poor
 from neurotrace.checkpoints.wanted import Want, wants
 
@@ -94,28 +95,3 @@ def _seconds(missing: Sequence[Want], n_bytes: int) -> float:
     begun = time.perf_counter()
     hub.read_range(largest.repo, largest.commit, largest.file.name, 0, n)
     return (time.perf_counter() - begun) * n_bytes / max(n, 1)
-
-
-def human(n_bytes: int) -> str:
-    """Bytes in the unit that reads best.
-
-    >>> human(18_757_440)
-    '18.8 MB'
-    """
-    size = n_bytes / 1000
-    for unit in ("kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours.
-
-    >>> duration(42), duration(600), duration(10_000)
-    ('42 s', '10 min', '2.8 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

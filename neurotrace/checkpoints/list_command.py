@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neurotrace.checkpoints import hub
 from neurotrace.checkpoints.find import Checkpoint, find, gaps, select
-from neurotrace.checkpoints.freight import human
+from neurotrace.checkpoints.quantities import human
 from neurotrace.checkpoints.remote import File
 from neurotrace.checkpoints.wanted import small_of, weights_of
 

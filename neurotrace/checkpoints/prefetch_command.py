@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from neurotrace.checkpoints import hub
 from neurotrace.checkpoints.find import find, select
-from neurotrace.checkpoints.freight import duration, human
 from neurotrace.checkpoints.prefetch import prefetch
+from neurotrace.checkpoints.quantities import duration, human
 from neurotrace.checkpoints.shelf import Report, Shelf
 
 if TYPE_CHECKING:

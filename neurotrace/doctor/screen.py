@@ -40,7 +40,7 @@ def show(found: pd.DataFrame, title: str, *, console: "Console | None" = None) -
     for verdict in reversed(VERDICTS):
         for row in told[told["verdict"] == verdict].itertuples():
             console.print(
-                f"{verdict}: {row.check!s}: {row.detail or row.found}",
+                f"{verdict}: {row.check!s}: {str(row.detail) or str(row.found)}",
                 style=STYLES[verdict],
                 markup=False,
             )

@@ -1,6 +1,6 @@
 """Which scripts surround a token of an input embedding? And a map of its tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from neurotrace.geometry.nearest import nearest, refuse_not_finite
 from neurotrace.geometry.scripts import decode_bytes
 
 BLOCK = 16_000_000  # products held at a time, 64 MB
+ROWS = 8192  # tokens held in double precision
 SPARE = 8  # candidates beyond k that single precision proposes
 
 Ids = NDArray[np.intp]
@@ -135,7 +136,7 @@ def neighbours_of(W_E: ArrayLike, tokens: ArrayLike, *, k: int, seed: int = 0) -
     order = np.random.default_rng([seed, 64]).permutation(len(rows))
     place = np.argsort(order)
     shuffled = rows[order]
-    unit = _unit_rows(rows)[order]
+    unit = _unit_rows(shuffled, order)
     found = np.empty((len(asked), k), dtype=np.intp)
     step = max(1, BLOCK // len(rows))
     for first in range(0, len(asked), step):
@@ -169,13 +170,13 @@ def token_map(W_E: ArrayLike, *, n: int = 2) -> TokenMap:
     rows = token_rows(W_E)
     if not 1 <= n <= rows.shape[1]:
         raise ValueError(f"got n={n} for {rows.shape[1]} features; expected 1 to that")
-    centred = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
-    spread, directions = np.linalg.eigh(centred.T @ centred)
+    spread, directions = np.linalg.eigh(sum(part.T @ part for part in _centred(rows)))
     leading = directions[:, ::-1][:, :n]
     sign = np.sign(leading[np.abs(leading).argmax(0), np.arange(n)])
     total = spread.sum()
     explained = spread[::-1][:n].clip(0) / total if total > 0 else np.full(n, np.nan)
-    return TokenMap(centred @ (leading * sign), explained)
+    coordinates = np.concatenate([part @ (leading * sign) for part in _centred(rows)])
+    return TokenMap(coordinates, explained)
 
 
 def shared_tokens(tokens_a: Sequence[str], tokens_b: Sequence[str]) -> tuple[Ids, Ids]:
@@ -217,15 +218,23 @@ def token_rows(W_E: ArrayLike) -> Floats:
     return rows
 
 
-def _unit_rows(rows: Floats) -> NDArray[np.float32]:
+def _centred(rows: Floats) -> Iterator[NDArray[np.float64]]:
+    """The rows less their mean, some at a time: in double precision all would be twice as large."""
+    mean = rows.mean(0, dtype=np.float64)
+    for first in range(0, len(rows), ROWS):
+        yield rows[first : first + ROWS].astype(np.float64) - mean
+
+
+def _unit_rows(rows: Floats, numbers: Ids) -> NDArray[np.float32]:
+    """Rows of length 1; ``numbers`` is what the caller's user calls them."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    nothing = np.flatnonzero(length == 0)
+    nothing = numbers[np.flatnonzero(length == 0)]
     if len(nothing):
         raise ValueError(
-            f"got {len(nothing)} rows of zeros (row {nothing[0]} first), which have no direction; "
-            "expected them left out"
+            f"got {len(nothing)} rows of zeros (row {nothing.min()} first), which have no "
+            "direction; expected them left out"
         )
-    return (rows / length).astype(np.float32)
+    return np.divide(rows, length, out=np.empty(rows.shape, np.float32), casting="same_kind")
 
 
 def _nearest_block(rows: Floats, unit: NDArray[np.float32], own: Ids, k: int) -> Ids:

@@ -11,6 +11,7 @@ from neurotrace.geometry.nearest import refuse_not_finite
 CHANCE = 0.5
 TOLERANCE = 1e-5  # on the largest entry of the gradient, a row
 NEWTON_STEPS, HALVINGS, ROUNDS = 40, 12, 200
+ROWS = 8192  # squared at a time
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -90,13 +91,13 @@ def script_separability(
             f"got classes {had}; expected one of {min_tokens} tokens or more, "
             f"and {folds} tokens beside it"
         )
-    unit = _unit_rows(rows)
     found = {}
     for name in names[enough]:
         rng = np.random.default_rng([seed, 61])
         chosen, fold = _balanced(classes == name, folds, rng)
         score = _fast if solver == "fast" else _reference
-        found[str(name)] = score(unit[chosen], classes[chosen] == name, fold)
+        # Of a large vocabulary no more than the chosen rows, once, as they are needed.
+        found[str(name)] = score(_unit_rows(rows[chosen]), classes[chosen] == name, fold)
     result = pd.Series(found, dtype=float, name="accuracy").rename_axis("script")
     tally = {str(name): int(n) for name, n in zip(names, counts, strict=True)}
     result.attrs = {
@@ -144,7 +145,9 @@ def _reference(X: Floats, y: Bools, fold: NDArray[np.intp]) -> float:
 def _fast(X: Floats, y: Bools, fold: NDArray[np.intp]) -> float:
     """One problem a fold, solved together: each pass over the rows is a product of matrices."""
     # The intercept is free, so that a shift of all rows changes nothing but the conditioning.
-    shifted = np.column_stack([X - X.mean(0), np.ones(len(X), X.dtype)])
+    shifted = np.ones((len(X), X.shape[1] + 1), X.dtype)
+    np.subtract(X, X.mean(0), out=shifted[:, :-1])
+    del X
     train = fold[:, None] != np.arange(fold.max() + 1)
     scores = shifted @ _fit(shifted, np.where(y, 1, -1), train)
     return float(((scores[np.arange(len(y)), fold] > 0) == y).mean())
@@ -194,7 +197,7 @@ def _fit(X: Floats, sign: NDArray[np.integer], train: Bools) -> Floats:
 def _direction(problems: _Problems, bend: Floats, gradient: Floats, precision: float) -> Floats:
     """Newton's direction by conjugate gradients, all problems at once."""
     X, _, train, penalty = problems
-    scale = penalty + (X**2).T @ train / 4
+    scale = penalty + _squares(X, train) / 4
     step = np.zeros_like(gradient)
     residual = -gradient
     search = residual / scale
@@ -214,6 +217,13 @@ def _direction(problems: _Problems, bend: Floats, gradient: Floats, precision: f
         search = scaled + np.divide(after, energy, out=np.zeros_like(after), where=going) * search
         energy = after
     return step
+
+
+def _squares(X: Floats, train: Floats) -> Floats:
+    """``(feature + 1, problem)`` sums of squares, without a second copy of the rows."""
+    parts = range(0, len(X), ROWS)
+    total = [np.square(X[at : at + ROWS]).T @ train[at : at + ROWS] for at in parts]
+    return np.sum(total, axis=0)
 
 
 def _descend(problems: _Problems, w: Floats, z: Floats, step: Floats) -> bool:

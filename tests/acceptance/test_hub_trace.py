@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hub_server import Faults, HubServer, point_at
 from hub_suites import gauged, impatient
+from huggingface_hub.utils import close_session
 
 from neurotrace import lab
 from neurotrace.checkpoints import find, hub
@@ -107,6 +108,7 @@ def test_a_trace_after_prefetch_makes_no_connection_attempt(
         attempts.append(address)
         raise OSError("the network is cut")
 
+    close_session()  # a connection that is open already would go on
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

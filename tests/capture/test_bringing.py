@@ -16,6 +16,7 @@ import pytest
 import torch
 from hub_server import Faults, HubServer, environment, point_at
 from hub_suites import gauged, impatient
+from huggingface_hub.utils import close_session
 
 from neurotrace import capture
 from neurotrace.checkpoints import Checkpoint, find, hub
@@ -232,6 +233,7 @@ def test_after_prefetch_a_capture_makes_no_connection_attempt(
         attempts.append(address)
         raise OSError("the network is cut")
 
+    close_session()  # a connection that is open already would go on
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

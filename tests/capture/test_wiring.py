@@ -17,6 +17,7 @@ from neurotrace import capture
 from neurotrace.capture import forward, loading, models
 from neurotrace.capture.families import Part
 from neurotrace.capture.fused import put, take
+from neurotrace.causal import clamp
 from neurotrace.checkpoints import BrokenCheckpoint, find
 from neurotrace.concepts import ConceptSet
 from neurotrace.store import StoreMismatch
@@ -122,6 +123,16 @@ def test_a_mixtures_experts_cannot_be_edited() -> None:
     with pytest.raises(capture.UnsupportedModel, match="can only be read"):
         with hooked.edit({(site, 0): lambda x: x}):
             pass
+
+
+@pytest.mark.parametrize("family", ["opt", "gpt2", "llama", "gemma3_text"])
+def test_a_clamp_of_the_last_token_leaves_the_others(family: str) -> None:
+    hooked = models.hook(model_of(family), tokenizer_of(family), backend="plain")
+    before = hooked.logits(IDS, torch.ones_like(IDS))
+    with clamp(hooked, ["L0.N3"], 5.0, positions="last"):
+        after = hooked.logits(IDS, torch.ones_like(IDS))
+    torch.testing.assert_close(after[:, :-1], before[:, :-1], atol=1e-5, rtol=0)
+    assert (after - before)[:, -1].abs().max() > 1e-3
 
 
 def test_a_decoder_without_a_start_token_is_refused_and_its_encoder_is_not() -> None:

@@ -103,6 +103,13 @@ def test_late_neighbours_never_stand_still_and_a_skipped_update_may(suite):
     }
 
 
+def test_training_that_has_long_begun_has_moved_the_weights(suite):
+    for at in (1, 2, 4, 8, 16, 32):
+        plant.lose(suite, at)
+    plant.serve(suite, 64, weights_of=0)
+    assert verdicts(audit(find(suite))) == {64: "copy of step 0"}
+
+
 @pytest.mark.parametrize("kind", ["drawn", "flat", "added"])
 @pytest.mark.parametrize("at", [1, 32, 128])
 def test_a_step_of_noise_is_off_the_curve_and_only_that_step(suite, kind, at):

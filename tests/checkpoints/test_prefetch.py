@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hub_server import Faults, HubServer, point_at
 from hub_suites import CONFIG, SIZE, checkpoint, impatient, suite
+from huggingface_hub.utils import close_session
 
 from neurotrace.checkpoints import find, hub
 from neurotrace.checkpoints.__main__ import main
@@ -47,6 +48,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         raise socket.gaierror("the network is cut")
 
     def end_of_the_line() -> list[object]:
+        close_session()  # a connection that is open already would go on
         monkeypatch.setattr(socket.socket, "connect", refuse)
         monkeypatch.setattr(socket.socket, "connect_ex", refuse)
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
@@ -118,13 +120,14 @@ def test_what_was_prefetched_is_outside_of_every_budget_and_never_evicted() -> N
     series = find("org/suite")
     with Shelf(series).at_hand(series[0]):
         pass
-    prefetch(series[:2])
+    prefetch(series[:1])
     shelf = Shelf(series, budget=SIZE, ahead=False)
     assert shelf.room.n_bytes == 0
     for each in (*series, *series):
         with shelf.at_hand(each):
             pass
-    assert all((each.path / "model.safetensors").is_file() for each in series)
+    here = [(each.path / "model.safetensors").is_file() for each in series]
+    assert here == [True, False, True]
     assert shelf.room.n_bytes == SIZE
 
 

@@ -74,10 +74,11 @@ def test_shards_are_those_that_the_index_names(server: HubServer) -> None:
         }  # fmt: skip
 
 
-@pytest.mark.usefixtures("server")
-def test_small_files_come_without_weights_and_stay() -> None:
+def test_small_files_come_without_weights_and_stay(server: HubServer) -> None:
+    for step in STEPS:  # no two checkpoints share theirs
+        (server.root / f"org/suite/step{step}/config.json").write_text(f"{step:030}")
     series = find("org/suite")
-    shelf = Shelf(series, budget=SIZE + SMALL)
+    shelf = Shelf(series, budget=SIZE + SMALL + 3 * CONFIG["config.json"])
     shelf.small_of_all(series)
     assert all(brought(checkpoint.path) == set(CONFIG) for checkpoint in series)
     for each in series:
@@ -137,6 +138,7 @@ def test_what_others_downloaded_is_neither_counted_nor_evicted() -> None:
             assert {0, 16} <= set(weights_here())
     assert weights_here() == [0, 16, 64]
     assert shelf.room.n_bytes == SIZE + SMALL
+    assert shelf.price(series).peak == 2 * SIZE + SIZE + SMALL
 
 
 def test_a_budget_below_one_checkpoint_is_refused_with_both_numbers(server: HubServer) -> None:
@@ -148,6 +150,19 @@ def test_a_budget_below_one_checkpoint_is_refused_with_both_numbers(server: HubS
     assert not [path for path in downloads(server)[asked:] if "resolve" in path]
     with pytest.raises(ValueError, match="budget of 0 bytes; expected more than 0"):
         Shelf(series, budget=0)
+
+
+def test_nothing_is_evicted_where_that_would_not_be_enough(server: HubServer) -> None:
+    checkpoint(server.root / "org/suite/step99", seed=99, size=2 * SIZE)
+    zero, one, *_, large = find("org/suite")
+    shelf = Shelf([zero, one, large], budget=2 * SIZE + SMALL, ahead=False)
+    with shelf.at_hand(zero):
+        pass
+    with shelf.at_hand(one):
+        with pytest.raises(ValueError, match=r"budget of 125,050 bytes; expected at least 185,050"):
+            with shelf.at_hand(large):
+                pass
+        assert weights_here() == [0, 16]
 
 
 @pytest.mark.usefixtures("server")
@@ -177,12 +192,14 @@ def test_what_is_fetched_in_vain_is_called_off(server: HubServer, cache: Path) -
     shelf = Shelf(series)
     with pytest.raises(KeyboardInterrupt), shelf.at_hand(series[0], then=series[1]):
         raise KeyboardInterrupt
+    assert shelf._coming is None
     assert weights_here() == [0]
     assert not list(cache.glob("hub/*/blobs/*.incomplete"))
     with shelf.at_hand(series[2]):
         assert weights_here() == [0, 32]
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_ahead_is_told_when_its_checkpoint_is_wanted(server: HubServer) -> None:
     server.truncate["org/suite", "step16", "model.safetensors"] = 100
     series = find("org/suite")
@@ -288,6 +305,7 @@ def test_other_tools_find_what_was_brought_by_its_name() -> None:
 
 def test_progress_is_told_up_to_the_last_byte(server: HubServer) -> None:
     server.faults = Faults(rate=0.5, seed=1, kinds=("cut",), match="cdn", most=2)
+    shard(server.root / "org/suite/step16", [f"model-0000{n}-of-00003.safetensors" for n in "123"])
     series, told = find("org/suite"), []
     with Shelf(series).at_hand(series[1], report=lambda *line: told.append(line)):
         pass
