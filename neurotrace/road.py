@@ -218,14 +218,21 @@ def _refuse_large_top(config: TraceConfig, first: Checkpoint) -> None:
 def capture_options(road: Road) -> dict[str, Any]:
     """The keyword arguments of :func:`neurotrace.capture.run`."""
     same = (
-        "dtype", "bos", "device", "compute_dtype", "batch_tokens", "backend",
+        "dtype", "bos", "device", "compute_dtype", "device_map", "batch_tokens", "backend", "stack",
         "tokens_per_language", "words_per_language", "loss_sentences",
         "trust_remote_code", "seed",
     )  # fmt: skip
     options = {name: getattr(road.config, name) for name in same}
     if "loss" not in road.config.analyses:
         options["loss_sentences"] = 0
-    return {**options, "what": road.config.what, "twin": road.twin, "exclude_ids": road.exclude_ids}
+    given = {"what": road.config.what, "twin": road.twin, "exclude_ids": road.exclude_ids}
+    return {**options, **given, "shelf": road.shelf, "allow_equal": _equal_allowed(road)}
+
+
+def _equal_allowed(road: Road) -> bool:
+    """Where training had not moved the weights yet, equal ones are what they should be."""
+    verdicts = [] if road.audit is None else list(road.audit["verdict"])
+    return road.config.allow or any(verdict.startswith("unmoved") for verdict in verdicts)
 
 
 def facts(road: Road) -> dict[str, Any]:

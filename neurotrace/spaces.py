@@ -14,6 +14,8 @@ import xarray as xr
 from neurotrace import trajectories
 from neurotrace.bench import LANGUAGES, some_steps
 from neurotrace.config import SPACES, TUNING, WORDS
+from neurotrace.geometry.scripts import scripts_of
+from neurotrace.geometry.separability import has_contrast
 from neurotrace.givens import Givens
 from neurotrace.road import Road
 from neurotrace.store import ActivationStore
@@ -88,6 +90,7 @@ def _evolution(givens: Givens, get: Get) -> list[Task]:
 
 
 def _embeddings(givens: Givens) -> list[Task]:
+    from neurotrace.capture.embedding import token_texts
     from neurotrace.vocabulary_scores import embedding_map, embedding_scores
     from neurotrace.vocabulary_words import token_counts
 
@@ -96,6 +99,9 @@ def _embeddings(givens: Givens) -> list[Task]:
     if len(set(steps)) < len(steps):
         return _leave_out("the input embedding", "steps start again in a later stage")
     trusted: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
+    if not has_contrast(scripts_of(token_texts(series[0], **trusted), nameless="OTHER")):
+        why = "its vocabulary has no two scripts to tell apart"
+        return _leave_out("the input embedding", why)
     shelf = givens.road.shelf
 
     def scores() -> xr.Dataset:

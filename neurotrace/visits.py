@@ -74,7 +74,9 @@ class Visits:
             todo = [name for name in self.asked(at) if name not in kept]
             if todo:
                 visit = Visit(self.bench, at)
-                with self.bench.road.shelf.at_hand(visit.checkpoint):
+                later = [n for n in range(at + 1, len(self.bench.keys)) if self.asked(n)]
+                then = self.bench.road.series[later[0]] if later else None
+                with self.bench.road.shelf.at_hand(visit.checkpoint, then=then):
                     for name in todo:
                         kept.get(name, partial(visit.do, name))
                 kept.finish()

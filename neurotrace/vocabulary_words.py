@@ -40,7 +40,7 @@ def token_counts(
     from neurotrace.capture.embedding import token_texts
     from neurotrace.capture.loading import load_tokenizer
 
-    tokenizer = load_tokenizer(checkpoint.path, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(checkpoint, trust_remote_code=trust_remote_code)
     n = len(token_texts(checkpoint, trust_remote_code=trust_remote_code))
     counts = []
     for lang in concepts.languages:

@@ -142,7 +142,7 @@ def plan(
 
 
 def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
-    """One checkpoint: reading, multiplying, and what every block costs however little it does."""
+    """One checkpoint: reading, multiplying, the loss, and what a block costs however little."""
     folder = job.series[0].path
     body = loading.skeleton(folder, trust_remote_code=job.options.trust_remote_code).base_model
     embedded = sum(p.numel() for p in body.get_input_embeddings().parameters())
@@ -151,6 +151,9 @@ def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
     turning = sum(min(job.widths[site], 1024) * job.widths[site] for site, _ in bases)
     # A multiplication and an addition for every weight and token; attention is small beside it.
     operations = 2 * n_tokens * (weights + turning * job.n_layers)
+    if job.loss is not None:
+        judged = int(job.tokenized.lengths[job.loss["example"]].sum())
+        operations += 2 * judged * (weights + embedded)
     read = weight_bytes(job.series[0]) / READ
     blocks = n_batches * job.n_layers * PER_BLOCK
     return (

@@ -149,7 +149,7 @@ def finetune(
     model = load_weights(source, device=device, trust_remote_code=trust_remote_code)
     frozen = freeze_parts(model, freeze)
     _say_if_tied(model, freeze)
-    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(checkpoint, trust_remote_code=trust_remote_code)
     read = encode(tokenizer, texts, max_length=max_length, bos=bos)
     made = _head(model, labels, recipe, device=device)
     _refuse_nothing(model, made, read)

@@ -116,10 +116,11 @@ def copies(
         if best is not None and len(rest) > 1:
             original = best(rest)
         for at in group:
-            if at not in rest:
-                found[at] = Copy(max(one for one in rest if one < at), "unmoved")
-            elif at != original:
+            begun = max(one for one in rest if one <= at)
+            if begun != original:  # what stands still on a copy is that copy too
                 found[at] = Copy(original, "final" if original == last else "copy")
+            elif at != begun:
+                found[at] = Copy(begun, "unmoved")
     return found
 
 

@@ -123,7 +123,8 @@ def _remote(remote: Remote, label: str) -> dict[str, Entry] | None:
     weights = wanted.weights_of(listing)
     index = next((f for f in wanted.small_of(listing) if f.name.endswith(".index.json")), None)
     if index is not None:
-        _refuse_missing(_from_hub(remote, index.name)(0, index.size), weights, index.name, label)
+        content = _from_hub(remote, index.name)(0, index.size)
+        weights = _shards(content, listing, index=index.name, where=label)
     if not weights:
         raise BrokenCheckpoint(f"{label}: got no weights; expected model.safetensors")
     if weights[0].name.endswith(".bin"):
@@ -153,14 +154,18 @@ def _entries(
     }
 
 
-def _refuse_missing(content: bytes, weights: tuple[File, ...], index: str, where: str) -> None:
+def _shards(
+    content: bytes, listing: tuple[File, ...], *, index: str, where: str
+) -> tuple[File, ...]:
+    """The files that an index names, each seen to be listed."""
     try:
         named = set(json.loads(content)["weight_map"].values())
     except (ValueError, KeyError, AttributeError, TypeError):
         raise BrokenCheckpoint(f"{where}/{index}: got no table weight_map") from None
-    missing = sorted(named - {file.name for file in weights})
+    missing = sorted(named - {file.name for file in listing})
     if missing:
         raise BrokenCheckpoint(f"{where}: got no file {missing[0]}, which {index} names")
+    return tuple(file for file in listing if file.name in named)
 
 
 def _from_disk(file: Path) -> Callable[[int, int], bytes]:

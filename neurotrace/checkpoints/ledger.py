@@ -196,6 +196,16 @@ class Page:
 
 
 @contextlib.contextmanager
+def writable_or_not() -> Iterator[None]:
+    """Inside, a cache that cannot be written is no error: what is not written is done without."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+
+
+@contextlib.contextmanager
 def opened(folder: Path) -> Iterator[Page]:
     """The page of a repository, kept from everyone else, and written if it was changed.
 

@@ -98,7 +98,8 @@ class Room:
             with self._pages() as pages:
                 missing = [want for want in wants if not _here(pages[want.repo], want)]
                 new = {w.file.digest: w for w in missing if not stored(pages[w.repo], w)}
-                needed = sum(want.file.size for want in new.values())
+                # What is on its way already, for another commit or process, counts already.
+                needed = sum(w.file.size for d, w in new.items() if d not in pages[w.repo].blobs)
                 if self._fits(pages, needed, self.budget if not keep else None):
                     self._enter(pages, wants, set(new), keep=keep)
                     return missing

@@ -12,6 +12,7 @@ from neurotrace.checkpoints import hub
 from neurotrace.checkpoints.download import CalledOff, Download
 from neurotrace.checkpoints.find import Checkpoint
 from neurotrace.checkpoints.freight import Freight, price, refuse_poor_budget
+from neurotrace.checkpoints.ledger import writable_or_not
 from neurotrace.checkpoints.room import Room
 from neurotrace.checkpoints.wanted import Want, repos_of, wants
 
@@ -216,10 +217,11 @@ class Shelf:
         if repo not in self._refs:
             self._refs[repo] = hub.refs(repo)
         if self._refs[repo].get(name) == commit:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_name(f"{file.name}.{os.getpid()}.{uuid.uuid4().hex[:6]}")
-            partial.write_text(commit, encoding="utf-8")
-            partial.replace(file)
+            with writable_or_not():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                partial = file.with_name(f"{file.name}.{os.getpid()}.{uuid.uuid4().hex[:6]}")
+                partial.write_text(commit, encoding="utf-8")
+                partial.replace(file)
 
 
 def _of(checkpoint: Checkpoint) -> tuple[str, str]:

@@ -60,7 +60,7 @@ def wants(checkpoint: Checkpoint, *, weights: bool) -> list[Want]:
     if weights:
         heavy = weights_of(listed, folder=checkpoint.path)
         if not heavy:
-            raise BrokenCheckpoint(f"{checkpoint.label}: got no weights among the files of {repo}")
+            raise _no_weights(checkpoint, repo)
         found += [Want(repo, commit, file, weights=True) for file in heavy]
     return found
 
@@ -90,10 +90,13 @@ def weights_mark(checkpoint: Checkpoint) -> str:
     """
     if checkpoint.remote is None:
         return fingerprint(checkpoint.path)
-    digest = hashlib.sha256()
-    for want in wants(checkpoint, weights=True):
-        if want.weights:
-            digest.update(f"{want.file.name}|{want.file.size}|{want.file.digest}|".encode())
+    repo, digest = checkpoint.remote.repo, hashlib.sha256()
+    # By the listing alone: an index that came meanwhile must not change the mark.
+    listed = weights_of(hub.files(repo, checkpoint.remote.commit))
+    if not listed:
+        raise _no_weights(checkpoint, repo)
+    for file in listed:
+        digest.update(f"{file.name}|{file.size}|{file.digest}|".encode())
     return digest.hexdigest()
 
 
@@ -124,7 +127,7 @@ def weights_of(files: Iterable[File], *, folder: Path | None = None) -> tuple[Fi
         if f"{stem}{suffix}" in top:
             return (top[f"{stem}{suffix}"],)
         if f"{stem}{suffix}.index.json" in top:
-            usual = re.compile(rf"{stem}-\d+-of-\d+{re.escape(suffix)}")
+            usual = re.compile(rf"{stem}[-_]\d+-of-\d+{re.escape(suffix)}")
             named = _named(folder / f"{stem}{suffix}.index.json") if folder else None
             shards = [n for n in top if (n in named if named else usual.fullmatch(n))]
             return tuple(top[name] for name in sorted(shards))
@@ -149,6 +152,10 @@ def tokenizer_of(files: Iterable[File]) -> tuple[File, ...]:
     top = _top(files)
     found = [name for name in top if any(fnmatch.fnmatchcase(name, glob) for glob in TOKENIZER)]
     return tuple(top[name] for name in sorted(found))
+
+
+def _no_weights(checkpoint: Checkpoint, repo: str) -> BrokenCheckpoint:
+    return BrokenCheckpoint(f"{checkpoint.label}: got no weights among the files of {repo}")
 
 
 def _top(files: Iterable[File]) -> dict[str, File]:

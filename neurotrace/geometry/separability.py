@@ -122,6 +122,18 @@ def largest_min_tokens(scripts: ArrayLike, *, among: tuple[int, ...] = (500, 100
     return next(fitting, min(among))
 
 
+def has_contrast(scripts: ArrayLike, *, folds: int = 10) -> bool:
+    """Whether a class can be probed at all: one that is large enough, with tokens beside it.
+
+    >>> has_contrast(["LATIN"] * 600 + ["P"] * 9), has_contrast(["LATIN"] * 600 + ["P"] * 10)
+    (False, True)
+    """
+    classes = np.asarray(scripts)
+    counts = np.unique(classes[classes != ""], return_counts=True)[1]
+    enough = counts >= largest_min_tokens(classes)
+    return bool((enough & (counts.sum() - counts >= folds)).any())
+
+
 def _balanced(
     own: Bools, folds: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -1,6 +1,7 @@
 """Claims about training a checkpoint further while named parts of it stay as they are."""
 
 import json
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from neurotrace.capture.loading import load_weights
+from neurotrace.capture.loading import load_tokenizer, load_weights
 from neurotrace.causal.finetune import finetune
 from neurotrace.causal.tuning_heads import CausalHead, classify, encode
-from neurotrace.checkpoints import find, weight_hash
+from neurotrace.checkpoints import Checkpoint, find, weight_hash
 
 MODULE = import_module("neurotrace.causal.finetune")  # the room hands out the function
 TEXTS = [" ".join(f"word{(3 * i + j) % 40}" for j in range(4 + i % 5)) for i in range(24)]
@@ -40,6 +41,17 @@ def test_what_is_frozen_stays_bit_for_bit_and_all_else_moves(tiny, tmp_path):
     assert all("attention" in name for name in unmoved), unmoved
     assert changed >= {name for name in set(parameters) - kept if "mlp" in name}
     assert "embed_out.weight" in changed or "lm_head.weight" in changed
+
+
+def test_a_lent_tokenizer_is_used_and_kept_beside_what_is_tuned(tiny, tmp_path):
+    base = tiny.folder(0)
+    bare = tmp_path / "series" / "step-0"
+    shutil.copytree(base, bare, ignore=shutil.ignore_patterns("token*", "special*", "vocab*"))
+    lent = Checkpoint("made", 0, bare, tokenizer=base)
+    (made,) = finetune(lent, TEXTS, out=tmp_path / "t", **SMALL)
+    (own,) = finetune(base, TEXTS, out=tmp_path / "own", **SMALL)
+    assert weight_hash(made.path) == weight_hash(own.path)
+    assert load_tokenizer(made.path).get_vocab() == load_tokenizer(base).get_vocab()
 
 
 def test_the_same_call_gives_the_same_weights_and_another_seed_others(tiny, tmp_path):

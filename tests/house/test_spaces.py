@@ -1,18 +1,24 @@
 """The geometry of spaces in a trace: what it needs from outside, and what it does without."""
 
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
-from neurotrace import trajectories
+from neurotrace import spaces, trajectories
+from neurotrace.capture import embedding
+from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 from neurotrace.config import ANALYSES, TUNING, TraceConfig
 from neurotrace.givens import read_dictionaries, read_strata
 from neurotrace.lab.language import LANGUAGES
 from neurotrace.lab.typology import syntactic_distances
-from neurotrace.road import prepare
+from neurotrace.road import Road, prepare
 from neurotrace.trace import main
 
 CODES = [language.code for language in LANGUAGES]
@@ -50,6 +56,22 @@ def test_sentences_without_concepts_are_enough_for_geometry_and_refused_elsewher
     # without a lab's own sentences nothing says how far apart its invented languages are
     assert "distances" not in results
     assert "distance study is left out" in (run / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("others", "left_out"), [(9, True), (10, False)])
+def test_a_vocabulary_without_a_second_script_is_left_out_by_name(others, left_out, monkeypatch):
+    texts = [f"{a}{b}{c}" for a in "bdfg" for b in "aeiou" for c in "klm"] + ["!"] * others
+    monkeypatch.setattr(embedding, "token_texts", lambda *_, **__: texts)
+    config = TraceConfig(analyses=("embeddings",))
+    road = Road(config, [Checkpoint("made", 0, Path("step0"))], ConceptSet.load("everyday"), 1)
+    store: Any = SimpleNamespace(languages=["eng_Latn", "deu_Latn"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = [name for name, _ in spaces.tasks(road, store, lambda _: xr.Dataset())]
+    told = [str(warning.message) for warning in caught]
+    assert made == ([] if left_out else ["embeddings", "embedding_map"])
+    why = "the input embedding is left out: its vocabulary has no two scripts to tell apart"
+    assert told == [why] * left_out
 
 
 def test_the_lab_s_languages_are_as_far_apart_as_their_grammars_say():

@@ -43,6 +43,20 @@ def test_counts_and_the_language_of_most_occurrences(tmp_path, monkeypatch):
     assert languages["<s>"] == ""
 
 
+def test_the_tokenizer_may_lie_in_another_folder_than_the_weights(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(embedding, "token_texts", lambda *_, **__: TEXTS)
+
+    def load(where, **_):
+        read.append(loading.tokenizer_folder(where))
+        return Tokenizer()
+
+    monkeypatch.setattr(loading, "load_tokenizer", load)
+    lent = Checkpoint("made", 0, tmp_path / "weights", tokenizer=tmp_path / "final")
+    token_counts(lent, sentences())
+    assert read == [tmp_path / "final"]
+
+
 def test_words_that_are_one_token_translate_both_ways():
     words = {("eng", "deu"): {"dog": ["Hund"], "runs": ["rennt"], "cow": ["Kuh"], "in": ["in"]}}
     # "rennt" is there without a mark only; "Kuh" is no token; "in" is one token in both.
