@@ -128,7 +128,8 @@ class TraceConfig:
     trust_remote_code: bool = False
     """Run code that comes with a checkpoint. Never by default."""
     dry_run: bool = False
-    """Print what would run, how many bytes and roughly how long; write nothing."""
+    """Print what would run, how many bytes and roughly how long; nothing is written to --out, and
+    of checkpoints on the Hub only configurations and tokenizers are downloaded."""
     config: str | None = None
     """A saved trace.json whose values are the defaults of this call."""
 

@@ -98,8 +98,10 @@ def _saved(file: Path) -> Mapping[str, Any]:
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and wording of each setting or fact that is not what it was."""
+    # What an older version did not know had its default.
+    defaults = json.loads(json.dumps(asdict(TraceConfig())))
     for name, new in now["config"].items():
-        old = before["config"].get(name)
+        old = before["config"].get(name, defaults[name])
         if name not in RUNTIME and old != new:
             yield name, f"{name} (was {old!r:.60}, now {new!r:.60})"
     for name in ("concepts_digest", "series"):

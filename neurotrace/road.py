@@ -253,7 +253,8 @@ def _marks(road: Road) -> dict[str, str]:
 
 def source_name(config: TraceConfig) -> str:
     """A repository as it is called, of a folder or file its last name: no machine's path."""
-    return config.source if is_repo(config.source) else Path(config.source).name
+    repo = config.source.partition("@")[0]  # org/model@revision
+    return config.source if is_repo(repo) else Path(config.source).name
 
 
 def plan(config: TraceConfig) -> str:

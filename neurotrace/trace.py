@@ -135,6 +135,10 @@ def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) 
     """What the report says of where its numbers come from; no time, host or machine path."""
     config = {k: v for k, v in asdict(road.config).items() if k not in ("out", "config", "dry_run")}
     config |= {"source": source_name(road.config)}
+    # What read the model may not be what was asked for: some families have no bridge.
+    first = store.checkpoints.iloc[0]
+    header = store.header((int(first["stage"]), int(first["step"])))
+    config |= {name: header[name] for name in ("backend", "stack") if name in header}
     if road.config.concepts:
         config["concepts"] = Path(road.config.concepts).name
     table = store.checkpoints.drop(columns=["file"], errors="ignore")
@@ -152,8 +156,18 @@ def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) 
         },
         "checkpoints": table.assign(label=[c.label for c in road.series]),
         "audit": road.audit,
-        "notes": [*road.concepts.notes, *notes],
+        "notes": [*road.concepts.notes, *_of_units(road.config.site), *notes],
     }
+
+
+def _of_units(site: str) -> list[str]:
+    """What the page means by a neuron, where that is none."""
+    from neurotrace.capture.sites import LINEAR_SITES
+
+    meaning = LINEAR_SITES.get(site)
+    if meaning is None:
+        return []
+    return [f"what is called a neuron here is one output of a linear map ({site}: {meaning})"]
 
 
 def parse(arguments: Sequence[str]) -> TraceConfig:

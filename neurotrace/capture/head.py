@@ -37,6 +37,9 @@ class Head:
         inner = getattr(own, "original_component", own)  # a bridge wraps it
         if not isinstance(inner, nn.Linear) or inner.weight.is_meta:
             return None
+        # Small logits, as of an untrained model, do not show a cap that larger ones would meet.
+        if getattr(model.model.config.get_text_config(), "final_logit_softcapping", None):
+            return None
         head = cls(model, inner)
         ids = torch.arange(2, device=model.device)[None] % inner.out_features
         mask = torch.ones_like(ids)

@@ -58,7 +58,7 @@ def audit(
         traced: what the last step holds and which steps are neighbours matters.
     loss
         Mean loss of a checkpoint on a few sentences, in nats a token, None where it has none;
-        asked once its files are at hand, deep only.
+        asked once its files are at hand, deep only, and never where they are not brought.
     deep
         Read the weights.
     shelf
@@ -75,7 +75,8 @@ def audit(
     ``drift``: distance from the step before, as a share of its norm. ``detour``: length of the way
     through this step between its neighbours, over the distance it spans: 1 for a straight line,
     √2 for a random walk. ``verdict``: ``ok``, ``copy of step N``, ``serves the final weights``,
-    ``unmoved since step N`` (identical adjacent steps where training began, which may be true),
+    ``unmoved since step N`` (identical adjacent steps where training or a stage began, which may be
+    true),
     ``off the curve``, ``broken: WHY`` or ``missing``. ``note``: what else a reader should know,
     such as where a step would fit.
 
@@ -132,7 +133,7 @@ def _headers(series: Sequence[Checkpoint], found: list[Found]) -> None:
 def _marks(series: Sequence[Checkpoint], found: list[Found]) -> None:
     whole = [at for at, one in enumerate(found) if not one.broken]
     for at, mark in zip(whole, marks([series[at] for at in whole]), strict=True):
-        found[at].mark = mark
+        found[at].mark = found[at].files = mark
     parts = shared_files([series[at] for at in whole])
     for at, why in parts.items():
         found[whole[at]].broken = why
@@ -156,7 +157,7 @@ def _copies(series: Sequence[Checkpoint], found: list[Found]) -> None:
     alone = [at for at in whole[:-1] if found[at].verdict == OK]
     main = main_mark(some) if alone else None
     for at in alone:
-        if main is not None and found[at].mark == main:
+        if main is not None and found[at].files == main:
             found[at].notes.append("the branch main serves these weights too")
 
 

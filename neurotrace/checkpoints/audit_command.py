@@ -101,7 +101,9 @@ def shown(table: "pd.DataFrame") -> "Table":
     kept = {name: column for name, column in cells.items() if any(column)}
     for name in kept:
         text = name in ("verdict", "note")
-        found.add_column(name, justify="left" if text else "right", no_wrap=not text)
+        found.add_column(
+            name, justify="left" if text else "right", no_wrap=not text, overflow="fold"
+        )
     for row in zip(*kept.values(), strict=True):
         fine = row[list(kept).index("verdict")].startswith(HARMLESS)
         found.add_row(*(Text(cell, style="" if fine else "bold yellow") for cell in row))

@@ -8,7 +8,7 @@ from neurotrace.checkpoints import hub, wanted
 from neurotrace.checkpoints.remote import Remote
 from neurotrace.checkpoints.series import Checkpoint
 from neurotrace.checkpoints.wanted import weights_mark
-from neurotrace.checkpoints.weights import weight_hash
+from neurotrace.checkpoints.weights import BrokenCheckpoint, weight_hash
 
 # Steps up to which weights may truly stand still: a rate that begins at zero, or updates skipped
 # until a loss scale that starts at 2^32 fits half precision.
@@ -64,7 +64,14 @@ def main_mark(series: Sequence[Checkpoint]) -> str | None:
     if repo is None or commit is None:
         return None
     main = Checkpoint(repo, 0, hub.snapshot_path(repo, commit), remote=Remote(repo, commit))
-    return weights_mark(main) if wanted.weights_of(hub.files(repo, commit)) else None
+    try:
+        return weights_mark(main)
+    except BrokenCheckpoint:
+        return None
+    except hub.HubError:
+        if hub.offline():
+            return None  # it was never brought
+        raise
 
 
 def shared_files(series: Sequence[Checkpoint]) -> dict[int, str]:
@@ -131,10 +138,12 @@ def said(checkpoint: Checkpoint) -> str:
 
 def _still(series: Sequence[Checkpoint], group: Sequence[int], at: int) -> bool:
     """Whether a step and the one right before it may truly have the same weights."""
-    if at == 0 or at - 1 not in group or series[at - 1].stage != series[at].stage:
+    if at == 0 or at - 1 not in group:
         return False
+    if series[at - 1].stage != series[at].stage:
+        return series[at].step == 0  # a stage begins where the one before it ended
     begin = at
-    while begin - 1 in group:
+    while begin - 1 in group and series[begin - 1].stage == series[at].stage:
         begin -= 1
     start, stop = series[begin].step, series[at].step
     return stop <= EARLY and (start == 0 or stop - start <= SKIPPED)

@@ -30,6 +30,7 @@ class Found:
     layout: dict[str, Entry] | None = None
     broken: str = ""
     mark: str = ""
+    files: str = ""  # the mark before any weights were read
     values: signature.Values | None = None
     loss: float = np.nan
     drift: float = np.nan
@@ -91,7 +92,8 @@ def _read(
             one.notes.append("weights not read: they are on the Hub, in a file that torch reads")
             return
         _sample(checkpoint, one, pieces)
-        taken = loss(checkpoint) if loss is not None and not one.broken else None
+        asked = loss if not one.broken and here(checkpoint) else None
+        taken = asked(checkpoint) if asked is not None else None
         if taken is not None:
             one.loss = float(taken)
             one.broken = "" if np.isfinite(one.loss) else f"its loss is {one.loss}"

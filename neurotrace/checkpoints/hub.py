@@ -5,7 +5,7 @@ A listing belongs to a commit and never changes, so each is asked for once and k
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -180,18 +180,27 @@ def kept_listing(repo: str) -> listings.Kept | None:
     return listings.read(repo_folder(repo))
 
 
-def keep_listing(repo: str) -> None:
-    """Pin the refs of a repository and every listing known of it, for runs without a network.
+def keep_listing(repo: str, as_found: Mapping[str, str] | None = None) -> None:
+    """Pin every listing known of a repository, and the refs that have one, for runs offline.
 
     Inside :func:`asking_anew` the refs are those of this moment; listings pinned before stay.
+
+    Parameters
+    ----------
+    as_found
+        Refs (name → commit) as a series was found by them, which may have been moved since.
     """
-    folder = repo_folder(repo)
+    folder, named = repo_folder(repo), {**refs(repo), **(as_found or {})}
+    if "main" in named and not offline():
+        files(repo, named["main"])  # an audit asks whether a step's weights are served there
     pinned = kept_listing(repo)
     listed = dict(pinned.files) if pinned else {}
     for (snapshot, _), found in _known.items():
         if snapshot.parents[1] == folder:
             listed[snapshot.name] = found
-    listings.write(folder, listings.Kept(refs(repo), listed))
+    # A name that was pushed meanwhile would send its reader to the network.
+    known = {name: commit for name, commit in named.items() if commit in listed}
+    listings.write(folder, listings.Kept(known, listed))
 
 
 def _first(response: Any, length: int) -> bytes:

@@ -206,11 +206,19 @@ def writable_or_not() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[Page]:
+def opened(folder: Path, *, make: bool = True) -> Iterator[Page]:
     """The page of a repository, kept from everyone else, and written if it was changed.
 
     In a cache that cannot be written nothing is ours, and nothing is entered.
+
+    Parameters
+    ----------
+    make
+        Whether a repository that is not in the cache gets its folder; if not, its page is empty.
     """
+    if not make and not folder.is_dir():
+        yield Page(folder)
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stream = (folder / LOCK).open("a")

@@ -42,5 +42,16 @@ def prefetch(series: Sequence[Checkpoint], *, report: Report | None = None) -> F
         shelf.keep(checkpoint, report=report)
     with hub.asking_anew():
         for repo in sorted({repo for checkpoint in series for repo in repos_of(checkpoint)}):
-            hub.keep_listing(repo)
+            hub.keep_listing(repo, _found(series, repo))
     return replace(freight, seconds=time.monotonic() - begun)
+
+
+def _found(series: Sequence[Checkpoint], repo: str) -> dict[str, str]:
+    """Branches and tags (name → commit) by which a repository's checkpoints were found."""
+    of_repo = [(c, c.remote) for c in series if c.remote is not None and c.remote.repo == repo]
+    return {
+        # A checkpoint that has a repository to itself is called by its name.
+        "main" if repo.endswith(f"/{c.revision}") else str(c.revision): remote.commit
+        for c, remote in of_repo
+        if c.revision is not None
+    }

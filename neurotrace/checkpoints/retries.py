@@ -12,6 +12,7 @@ Result = TypeVar("Result")
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 # By name, since the Hub's client has changed its HTTP library before and may again.
 CUT = {"TimeoutException", "NetworkError", "RemoteProtocolError", "ConnectionError", "TimeoutError"}
+OFFLINE = "OfflineModeIsEnabled"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds; doubled from one try to the next
 PATIENCE = 600.0  # seconds that a server may ask us to wait
 SAID_ALOUD = 5.0  # a longer wait is told, so that nobody takes it for a hang
@@ -65,6 +66,8 @@ def is_transient(error: BaseException) -> bool:
         code = _status(link)
         if code is not None:
             return code in TRANSIENT
+        if OFFLINE in _kinds(link):  # a broken connection by its kind, and no other try mends it
+            return False
         if _kinds(link) & CUT or _came_short(link):
             return True
     return False
@@ -77,7 +80,7 @@ def explained(error: BaseException) -> str:
         if code is not None:
             url = re.sub(r"\?.*", "", str(getattr(link, "response").request.url))  # noqa: B009
             return f"got {code} from {url}; {_advice(code, link)}"
-    if any("OfflineModeIsEnabled" in _kinds(link) for link in _chain(error)):
+    if any(OFFLINE in _kinds(link) for link in _chain(error)):
         return "got HF_HUB_OFFLINE=1 and no such file in the cache; prefetch it while online"
     last = list(_chain(error))[-1]
     text = " ".join(str(last).split()) or type(last).__name__
@@ -102,7 +105,7 @@ def _of_network(error: BaseException) -> bool:
         return False
     return any(
         _status(link) is not None
-        or _kinds(link) & {*CUT, "LocalEntryNotFoundError", "OfflineModeIsEnabled", "HTTPError"}
+        or _kinds(link) & {*CUT, "LocalEntryNotFoundError", OFFLINE, "HTTPError"}
         or _came_short(link)
         for link in _chain(error)
     )

@@ -129,7 +129,7 @@ class Room:
         """What is missing, and what lies in the cache and counts towards no budget."""
         wants = list(wants)
         self._repos.update(want.repo for want in wants)
-        with self._pages() as pages:
+        with self._pages(make=False) as pages:
             here = [want for want in wants if stored(pages[want.repo], want)]
             fixed = [want for want in here if not _counted(pages[want.repo], want)]
         there = set(here)
@@ -203,11 +203,14 @@ class Room:
         return owner_here(hub.cache_folder())
 
     @contextlib.contextmanager
-    def _pages(self) -> Iterator[dict[str, Page]]:
+    def _pages(self, *, make: bool = True) -> Iterator[dict[str, Page]]:
         """The pages of all repositories at once, always in the same order: nobody waits in turn."""
         with contextlib.ExitStack() as stack:
             order = sorted(self._repos)
-            yield {repo: stack.enter_context(opened(hub.repo_folder(repo))) for repo in order}
+            yield {
+                repo: stack.enter_context(opened(hub.repo_folder(repo), make=make))
+                for repo in order
+            }
 
 
 def poor(budget: int, needed: int, label: str) -> ValueError:

@@ -239,7 +239,8 @@ GALLERY = (
         "loss",
         "checks",
         "Does the model learn every language?",
-        "Next-token loss on a sample of the evaluation sentences. The dotted line is what guessing "
-        "evenly among the vocabulary costs.",
+        "Loss on a sample of the evaluation sentences: of the next token, or of hidden ones where "
+        "the model is a masked one. The dotted line is what guessing evenly among the vocabulary "
+        "costs.",
     ),
 )

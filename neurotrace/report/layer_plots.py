@@ -166,7 +166,7 @@ def concept_neurons(results: Results) -> "Figure":
 
 
 def loss(results: Results) -> "Figure":
-    """Next-token loss of every language, against the uniform guess.
+    """Loss of every language, against the uniform guess.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def loss(results: Results) -> "Figure":
     found = demand(results, "loss")
     figure, (panel,) = panels(
         found,
-        "Next-token loss of the evaluation sentences",
+        "Loss on the evaluation sentences",
         "nats a token, by language",
         ylabels=["loss (nats a token)"],
         label_width=16,

@@ -171,7 +171,7 @@ class ActivationStore:
         return dict(self._headers[self._index(step)])
 
     def loss(self, step: Step) -> pd.DataFrame | None:
-        """Next-token loss of the sampled sentences: ``example``, ``nats`` a token, ``n_tokens``."""
+        """Loss of the sampled sentences: ``example``, ``nats`` a token, ``n_tokens``."""
         with _reading(self._files[self._index(step)]) as h5:
             return layout.read_table(h5, "loss") if "loss" in h5 else None
 

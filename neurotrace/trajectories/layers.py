@@ -172,8 +172,9 @@ def retrieval(
 
 
 def loss(store: ActivationStore) -> xr.Dataset:
-    """Next-token loss of each language's sampled sentences, nats a token, over training.
+    """Loss of each language's sampled sentences, nats a token, over training.
 
+    Of the next token; of a masked model, of the tokens that are hidden from it.
     ``chance`` is the loss of the uniform guess, the logarithm of the vocabulary's size.
     """
     langs = store.examples["lang"].to_numpy()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from capture import tiny_families
 from capture.conftest import model_of, tokenizer_of
 
 from neurotrace.capture import head
@@ -92,6 +93,16 @@ def test_a_model_that_caps_its_logits_has_no_head_of_its_own():
     model = capped()
     ids, mask = batch()
     assert model.logits(ids, mask).abs().max() <= 0.1
+    assert Head.of(model) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_cap_far_above_the_first_logits_is_not_overlooked(dtype):
+    made = tiny_families.model_of("gemma2", final_logit_softcapping=30.0).to(dtype)
+    with torch.no_grad():
+        made.get_input_embeddings().weight *= 1e-3 if dtype == torch.float32 else 0.1
+    model = hook(made, tiny_families.tokenizer_of("gemma2"), backend="plain", sites=["embed"])
+    assert model.logits(*batch()).abs().max() < 10
     assert Head.of(model) is None
 
 

@@ -7,7 +7,6 @@ import planted_suites as plant
 import pytest
 
 from neurotrace.checkpoints.__main__ import main
-from neurotrace.checkpoints.audit_command import n_bytes
 
 
 @pytest.fixture
@@ -59,5 +58,16 @@ def test_wrong_input_is_told_in_one_line(tmp_path, capsys):
     code, _, err = audited(capsys, tmp_path / "nowhere")
     assert code == 2
     assert err.count("\n") == 1
-    with pytest.raises(ValueError, match="got cache budget 'much'; expected bytes"):
-        n_bytes("much")
+
+
+def test_a_budget_that_is_no_number_of_bytes_is_told_in_one_line(suite, capsys):
+    code, _, err = audited(capsys, suite, "--deep", "--cache-budget", "much")
+    assert code == 2
+    assert "got cache budget 'much'; expected bytes" in err
+
+
+def test_a_narrow_terminal_hides_nothing_of_a_long_reason(suite, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    plant.truncate(suite, 96, share=0.5)
+    _, out, _ = audited(capsys, suite, "--deep", "--no-loss")
+    assert "…" not in out

@@ -22,3 +22,13 @@ def test_a_step_that_stands_still_on_an_original_is_unmoved():
         1: Copy(0, "unmoved"),
         2: Copy(0, "unmoved"),
     }
+
+
+def test_a_stage_may_begin_with_the_weights_that_the_one_before_ended_with():
+    staged = [
+        Checkpoint("run", step, Path("x"), stage=stage)
+        for stage, step in ((1, 1000), (1, 2000), (2, 0), (2, 1000))
+    ]
+    assert copies(staged, ["a", "b", "b", "c"]) == {2: Copy(1, "unmoved")}
+    assert copies(staged, ["a", "b", "a", "c"]) == {2: Copy(0, "copy")}
+    assert copies(staged, ["a", "b", "c", "b"]) == {1: Copy(3, "final")}

@@ -162,6 +162,8 @@ def test_a_folder_of_that_name_is_no_repository(tmp_path, monkeypatch):
 def test_a_pinned_listing_answers_without_a_question(server):
     expected = hub.refs(REPO)
     found = listed(server)
+    for commit in expected.values():
+        hub.files(REPO, commit)
     hub.keep_listing(REPO)
     hub._known.clear()
     asked = len(server.requests)

@@ -107,6 +107,21 @@ def test_errors_of_ours_and_full_disks_are_not_tried_again(patience):
     assert not patience
 
 
+def test_without_a_network_by_choice_nothing_is_tried_again(patience):
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    calls = []
+
+    def call():
+        calls.append(1)
+        raise LocalEntryNotFoundError("not here") from OfflineModeIsEnabled("HF_HUB_OFFLINE=1")
+
+    with pytest.raises(HubError, match="x: got HF_HUB_OFFLINE=1 and no such file in the cache"):
+        retries.retried(call, what="x")
+    assert len(calls) == 1
+    assert not patience
+
+
 def test_a_file_that_came_short_is_fetched_again(patience):
     answers = iter([OSError("Consistency check failed: file should be of size 3"), None])
 

@@ -14,7 +14,7 @@ from neurotrace.checkpoints import Shelf, find
 WEIGHTS, VOCABULARY = 10_000, 1_000_000
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     for step in range(12):
         folder = checkpoint(tmp_path / f"hub/org/suite/step{step}", seed=step, size=WEIGHTS)
@@ -25,9 +25,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServe
         yield server
 
 
-def test_a_file_that_all_checkpoints_share_takes_its_room_once_while_it_is_on_its_way(
-    server: HubServer,
-) -> None:
+def test_a_file_that_all_checkpoints_share_takes_its_room_once_while_it_is_on_its_way() -> None:
     series = find("org/suite")
     small = VOCABULARY + CONFIG["config.json"] + CONFIG["generation_config.json"]
     shelf = Shelf(series, budget=small + WEIGHTS)
@@ -39,7 +37,7 @@ def test_a_file_that_all_checkpoints_share_takes_its_room_once_while_it_is_on_it
 
 
 def test_a_whole_snapshot_in_a_cache_of_others_serves_without_its_branch_name(
-    server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     series = find("org/suite")
     with Shelf(series).at_hand(series[0]):
@@ -48,6 +46,13 @@ def test_a_whole_snapshot_in_a_cache_of_others_serves_without_its_branch_name(
     monkeypatch.setattr(Path, "write_text", refusing(Path.open))
     with Shelf(series).at_hand(series[0]) as folder:
         assert (folder / "model.safetensors").is_file()
+
+
+def test_a_price_leaves_no_trace_in_the_cache(tmp_path: Path) -> None:
+    series = find("org/suite")
+    shelf = Shelf(series, budget=10 * VOCABULARY)
+    assert shelf.price(series).n_files == 15  # every file once, whoever shares it
+    assert not list((tmp_path / "cache/hub").glob("models--*"))
 
 
 def refusing(opener: Any) -> Any:

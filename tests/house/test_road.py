@@ -268,6 +268,19 @@ def test_with_files_captured_only_analysis_settings_may_change(tmp_path):
         save_config(TraceConfig(source="s", out="o", splits=5), tmp_path, facts)
 
 
+def test_a_setting_that_an_older_run_did_not_know_had_its_default(tmp_path):
+    facts = {"concepts_digest": "d", "series": ["step0"], "weights": {"step0": "w"}}
+    save_config(TraceConfig(source="s", out="o"), tmp_path, facts)
+    record = tmp_path / "trace.json"
+    older = json.loads(record.read_text())
+    del older["config"]["stack"], older["config"]["languages"]
+    record.write_text(json.dumps(older))
+    (tmp_path / "results.h5").touch()
+    save_config(TraceConfig(source="s", out="o"), tmp_path, facts)
+    with pytest.raises(ValueError, match=r"stack \(was 'auto', now 'decoder'\)"):
+        save_config(TraceConfig(source="s", out="o", stack="decoder"), tmp_path, facts)
+
+
 def test_two_traces_never_work_in_one_folder(few, tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()
