@@ -36,7 +36,7 @@ class Road:
     captured
         The source, where it is a captured run.
     twin
-        Folder of a re-initialised model, or the seed to make one.
+        Folder of a re-initialised model, or the seed to make one; None without.
     notes
         What a reader should know of all this.
     """
@@ -44,7 +44,7 @@ class Road:
     config: TraceConfig
     series: list[Checkpoint]
     concepts: ConceptSet
-    twin: Path | int
+    twin: Path | int | None
     shelf: Shelf = field(default_factory=Shelf, repr=False)
     audit: pd.DataFrame | None = field(default=None, repr=False)
     captured: Captured | None = field(default=None, repr=False)
@@ -93,18 +93,26 @@ def prepare(config: TraceConfig) -> Road:
     refuse_unreadable(config, concepts.languages)
     if config.force not in (None, *concepts.languages):
         raise ValueError(f"got --force {config.force}; valid are {', '.join(concepts.languages)}")
-    twin = source / "twin"
+    twin = _twin(config, source / "twin")
+    if twin is None:
+        told.append("the re-initialised twin is left out: it would have to fit one device")
     shared = source / "shared_ids.json"
     return Road(
         config,
         series,
         concepts,
-        twin if (twin / "config.json").is_file() else config.twin_seed,
+        twin,
         shelf,
         audited,
         notes=(*getattr(found, "notes", ()), *told),
         exclude_ids=tuple(json.loads(shared.read_text())) if shared.is_file() else (),
     )
+
+
+def _twin(config: TraceConfig, own: Path) -> Path | int | None:
+    if (own / "config.json").is_file():
+        return own
+    return config.twin_seed if config.device_map is None else None
 
 
 def _placed(config: TraceConfig) -> TraceConfig:
@@ -262,15 +270,16 @@ def plan(config: TraceConfig) -> str:
     from neurotrace import capture
 
     road = prepare(config)
+    config = road.config
     lines = [
         f"source       {source_name(config)}: {len(road.series)} checkpoints, "
         f"{road.series[0].label} to {road.series[-1].label}",
         f"sentences    {road.concepts!r}",
-        f"captures     {', '.join(config.what)}",
         f"analyses     {', '.join(config.analyses)}",
     ]
     if road.captured is not None:
         return "\n".join([*lines, "captured already; no model is run", *road.captured.notes])
+    lines.insert(2, f"captures     {', '.join(config.what)}")
     if road.audit is not None:
         absent = road.audit[road.audit["verdict"] == "missing"]
         lines.append(gaps_line(list(zip(absent["stage"], absent["step"], strict=True))))

@@ -152,10 +152,10 @@ def collect(
 
             _, good = collector.run(forward, batch, keep)
             _refuse_not_finite(good, numbers, label, job.concepts.frame)
-            advance(len(numbers))
             # The only transfers: pooled rows, never token values.
             for key, values in late.items():
                 into(key, values.cpu().numpy())
+            advance(len(numbers))
 
         for slab in job.slabs:
             if slab.start >= writer.n_done:

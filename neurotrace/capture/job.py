@@ -145,7 +145,7 @@ def decide(series: Sequence[Checkpoint], concepts: ConceptSet, options: Options)
         max_length=n_positions(skeleton.config, family, stack),
     )
     vocabulary = vocabulary_of(skeleton.config)
-    _refuse_unknown_ids(tokenized, vocabulary, concepts.frame)
+    refuse_unknown_ids(tokenized, vocabulary, concepts.frame)
     loss = _loss(family, tokenizer, tokenized, concepts.frame, options)
     return Job(
         series=series,
@@ -248,7 +248,8 @@ def refuse_other_widths(job: Job, widths: Mapping[str, int], label: str) -> None
             raise UnsupportedModel(f"{label}: {site} is {widths[site]} wide; expected {width}")
 
 
-def _refuse_unknown_ids(tokenized: Tokenized, vocabulary: int, frame: pd.DataFrame) -> None:
+def refuse_unknown_ids(tokenized: Tokenized, vocabulary: int, frame: pd.DataFrame) -> None:
+    """Refuse sentences with ids for which the model has no embedding, naming the first."""
     at = np.flatnonzero(tokenized.ids >= vocabulary)
     if len(at):
         row = int(np.searchsorted(tokenized.offsets, at[0], side="right")) - 1

@@ -182,18 +182,27 @@ def load_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
         raise BrokenCheckpoint(f"{folder.name}: no usable config.json ({line:.160})") from None
 
 
-def reinitialized(folder: Path, *, seed: int, dtype: str = "float32", device: str = "cpu") -> Model:
+def reinitialized(
+    folder: Path,
+    *,
+    seed: int,
+    dtype: str = "float32",
+    device: str = "cpu",
+    trust_remote_code: bool = False,
+) -> Model:
     """A model of the folder's configuration with other random weights: step 0 of nothing.
 
     The seed is mixed first, so that no small number repeats the weights of a run that started
     from the same one.
     """
-    config = load_config(folder)
+    config = load_config(folder, trust_remote_code=trust_remote_code)
     mixed = int(np.random.SeedSequence([seed, 2]).generate_state(1)[0])
     # The caller's random state is left as it was.
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(mixed)
-        model = _auto(config).from_config(config, dtype=torch.float32)
+        model = _auto(config).from_config(
+            config, dtype=torch.float32, trust_remote_code=trust_remote_code
+        )
     return model.to(device=device, dtype=torch_dtype(dtype, device)).eval()
 
 

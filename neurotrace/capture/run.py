@@ -149,7 +149,7 @@ def run(
             if twice != label and not allow_equal:
                 raise ValueError(
                     f"{twice} and {label} have equal weights; one of them is a copy "
-                    "(--allow-equal, or allow_equal=True, lets them pass)"
+                    "(--allow, or allow_equal=True, lets them pass)"
                 )
             return found
 

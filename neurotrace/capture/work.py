@@ -121,7 +121,11 @@ class Work:
             self.capture(checkpoint, file, weights=weights, label="twin")
             return
         model = loading.reinitialized(
-            first.path, seed=twin, dtype=options.compute_dtype, device=options.device
+            first.path,
+            seed=twin,
+            dtype=options.compute_dtype,
+            device=options.device,
+            trust_remote_code=options.trust_remote_code,
         )
         name, lent = f"twin of seed {twin}", first.tokenizer
         checkpoint = Checkpoint(first.model, 0, first.path, revision=name, tokenizer=lent)

@@ -74,9 +74,12 @@ def sentence_loss(config: "AuditConfig") -> "Loss":
     models that have no loss on one sentence alone, or whose parts are not known.
     """
     from neurotrace import capture
+    from neurotrace.capture.checks import vocabulary_of
     from neurotrace.capture.devices import resolve
+    from neurotrace.capture.job import refuse_unknown_ids
     from neurotrace.capture.loss import nats, plan_loss
-    from neurotrace.capture.plain import known_family
+    from neurotrace.capture.plain import known_family, stack_of
+    from neurotrace.capture.positions import n_positions
     from neurotrace.capture.tokens import tokenize
     from neurotrace.concepts import ConceptSet
 
@@ -92,9 +95,12 @@ def sentence_loss(config: "AuditConfig") -> "Loss":
             )
         except capture.UnsupportedModel:
             return None
-        tokenized = tokenize(model.tokenizer, few)
+        family = known_family(model.model.config)
+        longest = n_positions(model.model.config, family, stack_of(model.model, "auto"))
+        tokenized = tokenize(model.tokenizer, few, max_length=longest)
+        refuse_unknown_ids(tokenized, vocabulary_of(model.model.config), few)
         planned = plan_loss(
-            known_family(model.model.config).auto,
+            family.auto,
             model.tokenizer,
             tokenized,
             frame=few,

@@ -76,9 +76,8 @@ def audit(
     through this step between its neighbours, over the distance it spans: 1 for a straight line,
     √2 for a random walk. ``verdict``: ``ok``, ``copy of step N``, ``serves the final weights``,
     ``unmoved since step N`` (identical adjacent steps where training or a stage began, which may be
-    true),
-    ``off the curve``, ``broken: WHY`` or ``missing``. ``note``: what else a reader should know,
-    such as where a step would fit.
+    true), ``off the curve``, ``broken: WHY`` or ``missing``. ``note``: what else a reader should
+    know, such as where a step would fit.
 
     Raises
     ------

@@ -75,22 +75,24 @@ def main_mark(series: Sequence[Checkpoint]) -> str | None:
 
 
 def shared_files(series: Sequence[Checkpoint]) -> dict[int, str]:
-    """Remote checkpoints of several files, some of which are another step's.
+    """Remote checkpoints of several files, some of which are another step's too.
 
     Returns
     -------
-    By position, what is wrong: the file, and the step that it belongs to.
+    By position, what is wrong: the file, and who else has it. Which of the two it belongs to, files
+    do not tell.
     """
-    owner: dict[str, int] = {}
+    files = [_weights(checkpoint) for checkpoint in series]
+    owners: dict[str, list[int]] = {}
+    for at, own in enumerate(files):
+        for digest in {file.digest for file in own}:
+            owners.setdefault(digest, []).append(at)
     found = {}
-    for at, checkpoint in enumerate(series):
-        files = _weights(checkpoint)
-        taken = [(file, owner[file.digest]) for file in files if file.digest in owner]
-        if len(files) > 1 and 0 < len(taken) < len(files):
-            file, other = taken[0]
-            found[at] = f"{file.name} is that of {said(series[other])}"
-        for file in files:
-            owner.setdefault(file.digest, at)
+    for at, own in enumerate(files):
+        shared = [(file, other) for file in own for other in owners[file.digest] if other != at]
+        if len(own) > 1 and 0 < len({file.name for file, _ in shared}) < len(own):
+            file, other = shared[0]
+            found[at] = f"{file.name} is that of {said(series[other])} too"
     return found
 
 

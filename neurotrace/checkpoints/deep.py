@@ -1,6 +1,6 @@
 """The part of an audit that reads weights: what is in them, and where on the path they lie."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -136,17 +136,29 @@ def place_on_curve(series: Sequence[Checkpoint], found: list[Found], stage: Sequ
     """Drift, detours and losses of the steps of one stage that are nobody's copy."""
     own = [at for at in stage if found[at].verdict == OK]
     known = [at for at in own if found[at].values is not None]
-    alone = {own[at]: why for at, why in outliers([found[at].loss for at in own]).items()}
+    alone = _alone(found, own, {})
     _measure(found, known)
-    # Beside weights that no loss would own to, an honest neighbour may seem to be swapped.
-    apart = [_misfits(series, found, known)]
-    apart += [_misfits(series, found, [at for at in known if at not in alone])] if alone else []
-    misfits = min(apart, key=lambda some: len({*some, *alone}))
+    whole = _misfits(series, found, known)
+    moved = {at: series.index(fits[0]) for at, fits in whole.items() if len(fits) == 1}
+    left = _alone(found, own, moved)
+    ways = [(whole, left)]
+    # Beside weights that no loss would own to, an honest neighbour may seem to be swapped; but
+    # where every loss is right once the labels are, the path has told all there is.
+    if alone and (left or not whole):
+        ways.append((_misfits(series, found, [at for at in known if at not in alone]), alone))
+    misfits, alone = min(ways, key=lambda way: len({*way[0], *way[1]}))
     for at in {*misfits, *alone}:
         one = found[at]
         one.verdict = OFF
         one.notes += [_place(misfits[at])] if at in misfits else []
         one.notes += [alone[at]] if at in alone else []
+
+
+def _alone(found: list[Found], own: Sequence[int], moved: Mapping[int, int]) -> dict[int, str]:
+    """Steps whose loss is off the curve, by position, once those moved are where they fit."""
+    at_label = {label: at for at, label in moved.items()}
+    order = [at_label.get(at, at) for at in own]
+    return {order[at]: why for at, why in outliers([found[at].loss for at in order]).items()}
 
 
 def _measure(found: list[Found], known: Sequence[int]) -> None:

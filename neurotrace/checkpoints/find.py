@@ -46,8 +46,8 @@ def find(
     FileNotFoundError
         When there is no such folder or file, or no checkpoint in it.
     ValueError
-        When two names have the same stage and step, the pattern has no group ``step``, a local
-        folder that is named like a checkpoint holds no weights, or a suite's file is wrong.
+        When two names have the same stage and step, the pattern has no group ``step``, no local
+        folder that is named like a checkpoint holds weights, or a suite's file is wrong.
     HubError
         When the Hub cannot be asked, or knows no such repository.
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurotrace.checkpoints import hub
-from neurotrace.checkpoints.naming import compiled, place_of
+from neurotrace.checkpoints.naming import compiled, place_of, quoted
 from neurotrace.checkpoints.series import Checkpoint, Series, grid_gaps
 
 WEIGHT_FILES = (
@@ -31,7 +31,7 @@ def find_here(folder: Path, *, pattern: str | None, tokenizer: str | None) -> Se
     FileNotFoundError
         When there is no checkpoint, or no such tokenizer.
     ValueError
-        When two folders have the same step, or one named like a checkpoint holds no weights.
+        When two folders have the same step, or none holds weights.
     """
     matcher = compiled(pattern)
     matches = [(sub, matcher.fullmatch(sub.name)) for sub in folder.iterdir() if sub.is_dir()]
@@ -47,14 +47,12 @@ def find_here(folder: Path, *, pattern: str | None, tokenizer: str | None) -> Se
         )
         raise FileNotFoundError(f"got source {str(folder)!r} with {present}; expected {wanted}")
     elsewhere = tokenizer_folder(tokenizer) if tokenizer else None
-    series = []
+    series, empty = [], {}
     for sub, match in found:
-        if not has_weights(sub):
-            raise ValueError(
-                f"{sub.name}: got a checkpoint folder without weights; "
-                f"expected one of {', '.join(WEIGHT_FILES)}"
-            )
         place = place_of(match, name=sub.name)
+        if not has_weights(sub):
+            empty[place.stage, place.step] = sub.name
+            continue
         series.append(
             Checkpoint(
                 model=folder.name,
@@ -66,7 +64,13 @@ def find_here(folder: Path, *, pattern: str | None, tokenizer: str | None) -> Se
                 tokenizer=elsewhere or _parents_tokenizer(sub),
             )
         )
-    return Series(series, grid_gaps(series))
+    if not series:
+        raise ValueError(
+            f"got checkpoint folders without weights ({quoted(empty.values())}); expected one of "
+            f"{', '.join(WEIGHT_FILES)} in each"
+        )
+    told = [f"without weights: {quoted(empty.values())}"] if empty else []
+    return Series(series, grid_gaps(series), told, empty)
 
 
 def has_weights(folder: Path) -> bool:
@@ -87,6 +91,11 @@ def tokenizer_folder(tokenizer: str) -> Path:
     if hub.is_repo(repo):
         folder = hub.snapshot_path(repo, hub.commit_of(repo, revision or "main"))
     if not _has_tokenizer(folder):
+        if hub.is_repo(repo):
+            raise FileNotFoundError(
+                f"got tokenizer {tokenizer!r}, which is not in the cache; bring it by "
+                f"python -m neurotrace.checkpoints prefetch {tokenizer}"
+            )
         raise FileNotFoundError(
             f"got tokenizer {tokenizer!r} with no vocabulary in {folder}; expected one of "
             f"{', '.join(VOCABULARIES)}"

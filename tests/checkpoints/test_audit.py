@@ -138,6 +138,20 @@ def test_swapped_labels_are_told_with_where_they_belong(suite, pair):
     }
 
 
+@pytest.mark.parametrize("pair", [(16, 64), (8, 16), (32, 64), (64, 256)])
+def test_swapped_labels_are_told_as_such_beside_losses_that_seem_to_blame_others(suite, pair):
+    plant.swap(suite, *pair)
+    other = dict(zip(pair, pair[::-1], strict=True))
+
+    def loss(checkpoint: Checkpoint) -> float:
+        return 7 - np.log1p(other.get(checkpoint.step, checkpoint.step)) * 0.75
+
+    table = audit(find(suite), deep=True, loss=loss)
+    assert verdicts(table) == dict.fromkeys(pair, "off the curve")
+    for step in pair:
+        assert notes(table)[step].startswith(f"fits as step {other[step]}: swapped labels?")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.9999])
 def test_a_truncated_file_is_broken_and_says_how(suite, share):
     plant.truncate(suite, 64, share=share)

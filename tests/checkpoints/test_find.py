@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurotrace.checkpoints import find, select
+from neurotrace.checkpoints import find, gaps, select
 
 
 def series(folder, *names):
@@ -60,9 +60,17 @@ def test_trouble_is_named(tmp_path):
         find(tmp_path)
     with pytest.raises(ValueError, match="got step 5 twice, in folders step-005 and step5"):
         find(series(tmp_path, "step5", "step-005"))
+    (tmp_path / "cut" / "step9").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"got checkpoint folders without weights \(step9\)"):
+        find(tmp_path / "cut")
+
+
+def test_a_save_that_was_cut_short_is_a_gap(tmp_path):
     (tmp_path / "step9").mkdir()
-    with pytest.raises(ValueError, match="step9: got a checkpoint folder without weights"):
-        find(tmp_path)
+    found = find(series(tmp_path, "step5", "step13"))
+    assert [c.step for c in found] == [5, 13]
+    assert gaps(found) == [(0, 9)]
+    assert found.notes == ("without weights: step9",)
 
 
 @pytest.mark.parametrize(
