@@ -29,7 +29,8 @@ neurotrace.checkpoints finds the checkpoints of a training run, checks them and 
   {PROG} audit SOURCE         copies, final weights under another name, broken files; --deep
   {PROG} prefetch SOURCE      download all, for a run without a network
 
-SOURCE is a folder of checkpoints, a repository org/model of the Hugging Face Hub, or a .toml file.
+SOURCE is a folder of checkpoints, a repository org/model of the Hugging Face Hub, or a .toml file
+with the keys source, pattern, tokenizer, tokens_per_step, steps, repositories.
 It ends with 0, with 1 where something is wrong or failed, with 2 for wrong input.
 All options: {PROG} COMMAND --help"""
 
