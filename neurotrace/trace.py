@@ -101,6 +101,7 @@ def analyse(
     from threadpoolctl import threadpool_limits
 
     from neurotrace import causes, spaces, trajectories
+    from neurotrace.capture.devices import free
 
     config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
     with warnings.catch_warnings(record=True) as caught:
@@ -128,6 +129,7 @@ def analyse(
             if not console.is_terminal and name not in results:
                 console.print(f"analysis {number} of {len(wanted)}: {name}")
             results.get(name, compute)
+            free(config.device)
     return results.finish(), notes
 
 

@@ -95,8 +95,10 @@ class Visit:
     @cached_property
     def model(self) -> "HookedModel":
         from neurotrace.capture import load_model
+        from neurotrace.capture.devices import free
 
         config = self.bench.config
+        free(config.device)  # what was computed before leaves holes that a model does not fit into
         return load_model(
             self.checkpoint,
             backend=config.backend,
