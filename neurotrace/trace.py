@@ -72,10 +72,12 @@ def run(config: TraceConfig) -> Path:
 
 
 def _announce(road: Road) -> None:
-    """What the checkpoints are found to be, before anything is computed from them."""
+    """What the checkpoints are found to be and cost to bring, before anything is computed."""
     from neurotrace.report import audit_words
 
     lines = [audit_words.line(road.audit)] if road.audit is not None else []
+    if any(checkpoint.remote for checkpoint in road.series):
+        lines.append(str(road.shelf.price(road.series)))
     print("\n".join([*lines, *road.notes]), file=sys.stderr)
 
 
