@@ -120,7 +120,7 @@ def test_planted_twins_of_the_source_are_found_in_one_language_and_not_in_the_ot
 
 def offered(full: bool, **given) -> dict:
     config = TraceConfig(source="x", causes="full" if full else "default", **given)
-    road = SimpleNamespace(config=config, concepts=said())
+    road = SimpleNamespace(config=config, concepts=said(), predicts=True)
     store = SimpleNamespace(languages=LANGS, examples=said().frame)
     tables = {"planted": pd.DataFrame(1 - np.eye(4), LANGS, LANGS)}
     givens = SimpleNamespace(road=road, store=store, vocabulary=None if given else object(),
