@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: trace test test-slow lint bench clean help
+.PHONY: trace test test-slow test-slurm lint bench clean help
 
 help:  ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ test: $(STAMP)  ## every test that ends within minutes
 
 test-slow: $(STAMP)  ## the counted campaigns: lab acceptance over three seeds, twenty kills
 	$(BIN)/python -m pytest -m slow --durations=0
+
+test-slurm: $(STAMP)  ## jobs on a real SLURM of one machine: Debian's slurm-wlm and munge, as root
+	$(BIN)/python tests/slurm/cluster.py $(BIN)/python -m pytest -m slurm tests/slurm --durations=0
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/python -m ruff check .

@@ -148,6 +148,9 @@ class Bench:
             )
         if self.config.device_map is not None:
             return dict.fromkeys(wanted, "the model is spread over devices")
+        if not self.store.held(self.config.path):
+            why = f"{self.config.path} was scored and not kept (--keep activations keeps it)"
+            return dict.fromkeys(wanted, why)
         if not self.road.predicts:
             return dict.fromkeys(wanted, "the model does not predict the next token")
         with_words = [name for name in wanted if name != "ablation"]

@@ -119,17 +119,35 @@ class TraceConfig:
     """Sentences a language on which the loss is measured."""
     seed: int = 0
     """Decides splits, token draws, rotations and nulls."""
+    keep: Literal["activations", "states", "scores"] = "activations"
+    """What stays of a checkpoint once it is scored: all that was captured; states alone; or scores
+    and statistics alone, a thousandth of the bytes. What needs more is left out by name."""
+    executor: Literal["serial", "processes", "slurm", "ray"] = "serial"
+    """Where checkpoints are captured and scored: here, in processes of this machine, as jobs of a
+    SLURM cluster, or on a Ray cluster. All give the same values."""
+    workers: int | None = None
+    """Checkpoints at work at once. None given: one a GPU or core here, all a cluster takes."""
+    executor_options: tuple[str, ...] = ()
+    """KEY=VALUE for SLURM (partition=gpu time=120 mem=32G) or Ray (address=auto)."""
+    shard: str | None = None
+    """Capture and score a share of the checkpoints: i/n with i from 0, or auto in a SLURM array
+    job. Whoever finds all of them done makes the results."""
     allow: bool = False
     """Go on although the audit refuses checkpoints: copies are traced as they are, broken ones are
     left out."""
     cache_budget: str | None = None
     """Most bytes of downloaded checkpoints on disk at any time, such as 50GB: the one at work, the
     next, and what fits. None given: all are kept."""
+    repair: bool = False
+    """Read every captured file against its checksums first; capture again what was harmed (the
+    harmed file is kept beside it)."""
     trust_remote_code: bool = False
     """Run code that comes with a checkpoint. Never by default."""
     dry_run: bool = False
     """Print what would run, how many bytes and roughly how long; nothing is written to --out, and
     of checkpoints on the Hub only configurations and tokenizers are downloaded."""
+    print_sbatch: bool = False
+    """Print a job script for SLURM that does all this on --workers nodes; nothing is run."""
     config: str | None = None
     """A saved trace.json whose values are the defaults of this call."""
 

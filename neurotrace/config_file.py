@@ -12,11 +12,15 @@ from typing import Any
 
 from neurotrace.config import TraceConfig
 
-# Settings that decide where and how it runs, not what comes out; sentences count by digest.
-RUNTIME = frozenset(
-    ("source", "out", "config", "dry_run", "device", "device_map", "batch_tokens", "concepts",
-     "figures", "cache_budget")
+# Settings of one call of many, which say nothing of the run.
+UNTOLD = frozenset(
+    ("out", "config", "dry_run", "executor", "workers", "executor_options", "shard", "repair",
+     "print_sbatch")
 )  # fmt: skip
+# Settings that decide where and how it runs, not what comes out; sentences count by digest.
+RUNTIME = UNTOLD | frozenset(
+    ("source", "device", "device_map", "batch_tokens", "concepts", "figures", "cache_budget")
+)
 # No captured value depends on these.
 ANALYSIS = frozenset(
     ("score", "top", "splits", "allow", "causes", "force", "strata", "distances", "dictionary",
@@ -66,7 +70,7 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"got out {str(out)!r}, a file; expected a folder, new or a run's own")
-    kept = {k: v for k, v in asdict(config).items() if k not in ("config", "dry_run")}
+    kept = {k: v for k, v in asdict(config).items() if k not in UNTOLD - {"out"}}
     saved = json.loads(json.dumps({"format": 1, "config": kept, **facts}))
     file = out / "trace.json"
     differing = dict(_differences(_saved(file), saved)) if file.is_file() else {}

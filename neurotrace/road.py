@@ -23,6 +23,10 @@ MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are exper
 PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
 
 
+class SharesLeft(Exception):
+    """One worker's share of a run is done, and others' are not; no fault."""
+
+
 @dataclass(frozen=True)
 class Road:
     """What a trace runs on, found and checked before anything is computed.

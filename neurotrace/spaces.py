@@ -19,8 +19,11 @@ from neurotrace.geometry.separability import has_contrast
 from neurotrace.givens import Givens
 from neurotrace.road import Road
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.lifts import is_parallel, step_keys
-from neurotrace.trajectories.overlap_tasks import Get, Task
+from neurotrace.trajectories import scoring
+from neurotrace.trajectories.entries import Entry, Get, Task, results, with_twin
+from neurotrace.trajectories.evolution import languages_apart
+from neurotrace.trajectories.lifts import StepKey, is_parallel, step_keys
+from neurotrace.trajectories.parts import held
 
 FEWEST = 3  # languages to tune on, for correlations over their pairs
 
@@ -35,58 +38,105 @@ def tasks(road: Road, store: ActivationStore, get: Get) -> list[Task]:
     get
         Reads an earlier result of the run by name.
     """
+    made = table(road, store, get)
+    return [(entry.name, entry.compute) for entry in made if entry.compute is not None]
+
+
+def score_step(
+    road: Road, store: ActivationStore, *, last: bool, twin: bool = False, only: str | None = None
+) -> None:
+    """Compute and keep what the results about spaces need of one checkpoint.
+
+    Parameters
+    ----------
+    store
+        Of one checkpoint, with ``store.parts``.
+    last
+        Whether it is the last checkpoint of the run.
+    twin
+        Whether it is the re-initialised twin, of which less is needed.
+    only
+        The one unit to do.
+    """
+    made, told = entries_of_one(road, store, last=last), told_of(road, last)
+    scoring.keep(store, made, told, twin=twin, only=only)
+
+
+def pending(road: Road, store: ActivationStore, *, last: bool, twin: bool = False) -> list[str]:
+    """Units of one checkpoint's store that :func:`score_step` would still do."""
+    made, told = entries_of_one(road, store, last=last), told_of(road, last)
+    return scoring.pending(store, made, told, twin=twin)
+
+
+def entries_of_one(road: Road, store: ActivationStore, *, last: bool) -> list[Entry]:
+    """The table of one checkpoint; what does not apply is told when results are computed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return table(road, store, _nothing, last=last)
+
+
+def told_of(road: Road, last: bool) -> dict[str, object]:
+    """Settings that decide what scoring keeps of spaces."""
+    named = ("states", "strata", "dictionary", "clusters", "causes", "seed", "analyses")
+    return {name: getattr(road.config, name) for name in named} | {"last": last}
+
+
+def table(road: Road, store: ActivationStore, get: Get, *, last: bool = True) -> list[Entry]:
+    """The table behind :func:`tasks` and behind what scoring keeps of a checkpoint."""
     wanted = [name for name in SPACES if name in road.config.analyses]
     givens = Givens(road, store)
-    offered: dict[str, Callable[[], list[Task]]] = {
+    offered: dict[str, Callable[[], list[Entry]]] = {
         "ilo": lambda: _ilo(givens),
-        "embeddings": lambda: _embeddings(givens),
-        "latent_concepts": lambda: _latent_concepts(givens),
+        "embeddings": lambda: results(*_embeddings(givens)),
+        "latent_concepts": lambda: _latent_concepts(givens, last),
         "evolution": lambda: _evolution(givens, get),
-        TUNING: lambda: _tuning(givens, get),
+        TUNING: lambda: results(*_tuning(givens, get)),
     }
     if wanted and len(store.languages) < 2:
-        return _leave_out(", ".join(wanted), "there is one language")
-    return [task for name in wanted for task in offered[name]()]
+        return _left_out(", ".join(wanted), "there is one language")
+    return [entry for name in wanted for entry in offered[name]()]
 
 
-def _ilo(givens: Givens) -> list[Task]:
+def _ilo(givens: Givens) -> list[Entry]:
     road, store = givens.road, givens.store
     path, seed = road.config.states_path, road.config.seed
-    made: list[Task] = [
-        ("ilo", partial(trajectories.ilo, store, path=path, strata=givens.strata, seed=seed))
-    ]
-    if store.twin is not None:
-        twin = partial(trajectories.ilo, store.twin, path=path, strata=givens.strata, seed=seed)
-        made.append(("ilo_twin", twin))
+    lift = partial(trajectories.ilo, path=path, strata=givens.strata, seed=seed)
+    made = with_twin("ilo", lift, store)
     if not is_parallel(store):
-        return made + _leave_out("MEXA", "the sentences are not parallel")
-    return [*made, ("companions", partial(trajectories.companions, store, path=path, seed=seed))]
+        return made + _left_out("MEXA", "the sentences are not parallel")
+    companions = partial(trajectories.companions, store, path=path, seed=seed)
+    return [*made, Entry("companions", companions, score=companions)]
 
 
-def _evolution(givens: Givens, get: Get) -> list[Task]:
+def _evolution(givens: Givens, get: Get) -> list[Entry]:
     store, config = givens.store, givens.road.config
     lift = partial(trajectories.evolution, path=config.states_path, seed=config.seed)
+    moves = len(store.steps) > 1 and held(store, config.states_path)
+    if len(store.steps) > 1 and not moves:
+        why = f"{config.states_path} was scored and not kept (--keep states keeps it)"
+        _leave_out("how far languages move", why)
     if not is_parallel(store):
-        if len(store.steps) < 2:
-            return _leave_out("evolution", "there is one checkpoint, not parallel")
+        if not moves:
+            return _left_out("evolution", "there is one checkpoint, not parallel")
         _leave_out("the distance study", "the sentences are not parallel")
-        return [("evolution", partial(lift, store))]
-    made: list[Task] = [("evolution", partial(lift, store))]
+        return results(("evolution", partial(lift, store)))
+    apart = partial(languages_apart, store, path=config.states_path, seed=config.seed)
+    made = [Entry("evolution", partial(lift, store), score=apart, twin=apart)]
     if store.twin is not None:
-        made.append(("evolution_twin", partial(lift, store.twin)))
+        made.append(Entry("evolution_twin", partial(lift, store.twin)))
     if len(store.languages) < 3:
-        return made + _leave_out("the distance study", "there are two languages")
+        return made + _left_out("the distance study", "there are two languages")
     try:
         tables = givens.distances
     except (ValueError, OSError) as error:
         if config.distances is not None:
             raise
-        return made + _leave_out("the distance study", str(error))
+        return made + _left_out("the distance study", str(error))
 
     def study() -> xr.Dataset:
         return trajectories.distance_study(get("evolution"), tables, seed=config.seed)
 
-    return [*made, ("distances", study)]
+    return [*made, Entry("distances", study)]
 
 
 def _embeddings(givens: Givens) -> list[Task]:
@@ -185,13 +235,12 @@ def _tuning_pairs(givens: Givens, get: Get) -> list[Task]:
     return [*made, ("tuning_distances", study)] if tables else made
 
 
-def _latent_concepts(givens: Givens) -> list[Task]:
+def _latent_concepts(givens: Givens, last: bool) -> list[Entry]:
     store, config = givens.store, givens.road.config
     if givens.dictionaries is None and not is_parallel(store):
-        return _leave_out("latent concepts", "not parallel, and no --dictionary")
+        return _left_out("latent concepts", "not parallel, and no --dictionary")
     full = config.causes == "full"
-    keys = step_keys(store)
-    steps = keys if full else [keys[at] for at in some_steps(store.steps)]
+    steps = [key for key in step_keys(store) if full or _chosen(givens.road, store, key)]
     languages = store.languages if full else store.languages[:LANGUAGES]
     if len(languages) < len(store.languages):
         warnings.warn(
@@ -215,9 +264,30 @@ def _latent_concepts(givens: Givens) -> list[Task]:
         languages=languages,
         seed=config.seed,
     )
-    return [("latent_concepts", partial(lift, steps=steps)), ("latent_words", words)]
+    clustered = partial(lift, steps=steps)
+    return [
+        Entry("latent_concepts", clustered, score=clustered if steps else None),
+        Entry("latent_words", words, score=words if last else None),
+    ]
+
+
+def _chosen(road: Road, store: ActivationStore, key: StepKey) -> bool:
+    """Whether a checkpoint is one of the few of the run that are clustered."""
+    header = store.header(key)
+    some = some_steps([checkpoint.step for checkpoint in road.series])
+    own = int(header.get("stage", 0)), int(header["step"])
+    return own in [(road.series[at].stage, road.series[at].step) for at in some]
+
+
+def _left_out(what: str, why: str) -> list[Entry]:
+    warnings.warn(f"{what} is left out: {why}", stacklevel=3)
+    return []
 
 
 def _leave_out(what: str, why: str) -> list[Task]:
     warnings.warn(f"{what} is left out: {why}", stacklevel=3)
     return []
+
+
+def _nothing(name: str) -> xr.Dataset:
+    raise KeyError(f"got {name}, a result of the series; expected what one checkpoint says")

@@ -5,19 +5,24 @@ follows what, and leaves every *how* to the rooms below.
 """
 
 import errno
-import fcntl
+import shlex
+import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurotrace.config import CAUSES, SPACES, TraceConfig
-from neurotrace.config_file import read_config, save_config
-from neurotrace.road import PACKAGES, Road, capture_options, facts, plan, prepare, source_name
+from neurotrace.config import TraceConfig
+from neurotrace.config_file import UNTOLD, read_config, save_config
+from neurotrace.road import PACKAGES, Road, SharesLeft, facts, plan, prepare, source_name
+from neurotrace.runner.lease_files import FOLDER as LEASES
+from neurotrace.runner.leases import hold
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,8 +30,8 @@ if TYPE_CHECKING:
     from neurotrace.report import Provenance
     from neurotrace.store import ActivationStore
 
+RESULTS = "results.h5"
 UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
-LOCK = ".trace.lock"
 
 USAGE = """\
 neurotrace shows when, in pre-training, neurons stop belonging to a language and start belonging
@@ -51,24 +56,46 @@ def run(config: TraceConfig) -> Path:
     ValueError, FileNotFoundError
         For input that is wrong, in one line; nothing on disk is lost.
     """
-    from neurotrace import capture, report, trajectories
+    from neurotrace import report, stages, trajectories
 
     road = prepare(config)
     out = Path(config.out)
     save_config(road.config, out, facts(road))
-    with _alone(out):
-        if not (trajectories.finished(out) and (out / report.FILE).is_file()):
-            _announce(road)
-            store = (
-                capture.run(road.series, road.concepts, out, **capture_options(road))
-                if road.captured is None
-                else road.captured.store
-            )
-            results, notes = analyse(road, store, out)
-            report.write(out, results, provenance(road, store, notes))
-        if config.figures:
-            report.figures(trajectories.read(out), out / "figures", formats=config.figures)
-        return out / report.FILE
+    if config.repair:
+        print("\n".join(stages.repair(road, out)), file=sys.stderr)
+    if not _finished(out):
+        _announce(road)
+        store = stages.captured(road, out)
+        if road.config.shard is not None:
+            stages.score(road, store, out)
+            store = stages.whole(road, out)
+        # Others may have come as far: one makes the results, the rest wait for it.
+        with hold(out / RESULTS, until=lambda: _finished(out)) as lease:
+            if lease is not None:
+                _conclude(road, store, out)
+    if config.figures:
+        report.figures(trajectories.read(out), out / "figures", formats=config.figures)
+    return out / report.FILE
+
+
+def _conclude(road: Road, store: "ActivationStore", out: Path) -> None:
+    """From captured checkpoints to the report."""
+    from neurotrace import report, stages, trajectories
+
+    stages.score(road, store, out)
+    stages.let_go(road, out)
+    stages.visit(road, store, out)
+    store = trajectories.attach(store)
+    results, notes = analyse(road, store, out)
+    trajectories.fold(store)
+    report.write(out, results, provenance(road, store, notes))
+    shutil.rmtree(out / LEASES, ignore_errors=True)
+
+
+def _finished(out: Path) -> bool:
+    from neurotrace import report, trajectories
+
+    return trajectories.finished(out) and (out / report.FILE).is_file()
 
 
 def _announce(road: Road) -> None:
@@ -81,17 +108,6 @@ def _announce(road: Road) -> None:
     print("\n".join([*lines, *road.notes]), file=sys.stderr)
 
 
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep a second trace out of the folder for as long as this one works in it."""
-    with (out / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"got folder {out.name}, in which another trace is at work") from None
-        yield
-
-
 def analyse(
     road: Road, store: "ActivationStore", out: Path
 ) -> "tuple[dict[str, xr.Dataset], list[str]]":
@@ -102,23 +118,14 @@ def analyse(
     from rich.console import Console
     from threadpoolctl import threadpool_limits
 
-    from neurotrace import causes, spaces, trajectories
+    from neurotrace import causes, spaces, stages, trajectories
     from neurotrace.capture.devices import free
 
     config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        wanted = trajectories.tasks(
-            store,
-            results.__getitem__,
-            analyses=[name for name in config.analyses if name not in (*CAUSES, *SPACES)],
-            path=config.path,
-            rotated=config.rotated_paths,
-            score=config.score,
-            top=config.expert_size,
-            n_splits=config.splits,
-            seed=config.seed,
-        )
+        scoring = asdict(stages.scoring_of(config))
+        wanted = trajectories.tasks(store, results.__getitem__, **scoring)
         wanted += spaces.tasks(road, store, results.__getitem__)
         wanted += causes.tasks(road, store, results.__getitem__)
     notes = [*road.notes, *(str(warning.message) for warning in caught)]
@@ -137,7 +144,7 @@ def analyse(
 
 def provenance(road: Road, store: "ActivationStore", notes: Sequence[str] = ()) -> "Provenance":
     """What the report says of where its numbers come from; no time, host or machine path."""
-    config = {k: v for k, v in asdict(road.config).items() if k not in ("out", "config", "dry_run")}
+    config = {k: v for k, v in asdict(road.config).items() if k not in UNTOLD}
     config |= {"source": source_name(road.config)}
     # What read the model may not be what was asked for: some families have no bridge.
     first = store.checkpoints.iloc[0]
@@ -197,17 +204,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments:
         print(USAGE)
         return 0
+    out = Path()
     try:
-        config = parse(arguments)
-        if config.dry_run:
-            print(plan(config))
-        else:
-            _show(run(config).parent)
+        with _ending_tidily():
+            config = parse(arguments)
+            out = Path(config.out)
+            if config.print_sbatch:
+                print(_script(config, arguments))
+            elif config.dry_run:
+                print(plan(config))
+            else:
+                _show(run(config).parent)
     except KeyboardInterrupt:
-        return _say("interrupted; what is done is kept, and the same command resumes", 1)
+        return _say(f"interrupted; {_how_to_go_on(out, arguments)}", 1)
+    except SharesLeft as left:
+        print(left, file=sys.stderr)
     except (OSError, ValueError) as error:
         return _say(*_told(error))
     return 0
+
+
+def _script(config: TraceConfig, arguments: Sequence[str]) -> str:
+    """A job script that does what was asked for on several nodes."""
+    from neurotrace.runner import sbatch_script
+    from neurotrace.stages import place
+
+    config.check()
+    kept = [one for one in arguments if one not in ("--print-sbatch", "--no-print-sbatch")]
+    options = place(replace(config, executor="slurm"), Path(config.out)).options
+    return sbatch_script(
+        ["-m", "neurotrace.trace", *kept], workers=config.workers or 1, options=options
+    )
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    """Have a scheduler's request to end do what the keyboard does: leases are given back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _how_to_go_on(out: Path, arguments: Sequence[str]) -> str:
+    """How far a run has come, and the command that goes on."""
+    from neurotrace.stages import state
+
+    again = shlex.join(["python", "-m", "neurotrace.trace", *arguments])
+    done = f"{state(out)}, all kept; " if out.name and out.is_dir() else ""
+    return f"{done}the same command goes on: {again}"
 
 
 def _told(error: OSError | ValueError) -> tuple[str, int]:

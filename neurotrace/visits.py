@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neurotrace import trajectories
 from neurotrace.bench import CONCEPTS, FORCED, Bench
 from neurotrace.checkpoints import Checkpoint
+from neurotrace.runner.leases import hold
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.lifts import StepKey
 
@@ -45,9 +46,7 @@ class Visits:
     def found(self, name: str) -> dict[int, xr.Dataset]:
         """An experiment's findings at each checkpoint it is done at, by position."""
         return {
-            at: self._visit(at)[name]
-            for at in range(len(self.bench.keys))
-            if name in self.asked(at)
+            at: self.make(at)[name] for at in range(len(self.bench.keys)) if name in self.asked(at)
         }
 
     def asked(self, at: int) -> list[str]:
@@ -65,24 +64,32 @@ class Visits:
         if at in bench.some and "forcing" in bench.possible:
             yield from (f"forcing_{lang}" for lang in bench.sources)
 
-    def _visit(self, at: int) -> trajectories.Results:
+    def make(self, at: int) -> trajectories.Results:
+        """What a visit to a checkpoint finds: read where it was made, made where it was not."""
         if at not in self._made:
             name = Path(str(self.bench.store.checkpoints["file"].iloc[at])).stem
             # With other words or another version it is another visit.
-            file = f"{name}-{self.bench.digest}.h5"
-            kept = trajectories.Results(self.bench.store.path / FOLDER, file=file)
-            todo = [name for name in self.asked(at) if name not in kept]
-            if todo:
-                visit = Visit(self.bench, at)
-                later = [n for n in range(at + 1, len(self.bench.keys)) if self.asked(n)]
-                then = self.bench.road.series[later[0]] if later else None
-                with self.bench.road.shelf.at_hand(visit.checkpoint, then=then):
-                    for name in todo:
-                        kept.get(name, partial(visit.do, name))
-                kept.finish()
-                visit.leave()
+            file = self.bench.store.path / FOLDER / f"{name}-{self.bench.digest}.h5"
+            kept = trajectories.Results(file.parent, file=file.name)
+            if self._todo(at, kept):
+                with hold(file):
+                    kept = trajectories.Results(file.parent, file=file.name)
+                    self._do(at, kept)
             self._made[at] = kept
         return self._made[at]
+
+    def _todo(self, at: int, kept: trajectories.Results) -> list[str]:
+        return [name for name in self.asked(at) if name not in kept]
+
+    def _do(self, at: int, kept: trajectories.Results) -> None:
+        visit = Visit(self.bench, at)
+        later = [n for n in range(at + 1, len(self.bench.keys)) if self.asked(n)]
+        then = self.bench.road.series[later[0]] if later else None
+        with self.bench.road.shelf.at_hand(visit.checkpoint, then=then):
+            for name in self._todo(at, kept):
+                kept.get(name, partial(visit.do, name))
+        kept.finish()
+        visit.leave()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from neurotrace.capture.job import Job
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 from neurotrace.store import StoreFull, StoreMismatch
-from neurotrace.store.partial import naming_a_full_disk
+from neurotrace.store.disk import naming_a_full_disk
 
 CONCEPTS = "concepts.jsonl"
 

@@ -26,11 +26,16 @@ class Reporter:
     ----------
     n_checkpoints, n_examples
         Of the run, and of each checkpoint.
+        0 where others capture too.
     shown
         Nothing is printed otherwise.
+    bars
+        Bars where there is a terminal; plain lines for one of several processes.
     """
 
-    def __init__(self, n_checkpoints: int, n_examples: int, *, shown: bool = True):
+    def __init__(
+        self, n_checkpoints: int, n_examples: int, *, shown: bool = True, bars: bool = True
+    ):
         self._console = Console(stderr=True, quiet=not shown)
         self._n_checkpoints, self._n_examples = n_checkpoints, n_examples
         self._number = self._here = self._captured = 0
@@ -39,7 +44,7 @@ class Reporter:
         self._lock = threading.Lock()
         self._begun = self._said = time.monotonic()
         self._bars: Progress | None = None
-        if shown and self._console.is_terminal:
+        if shown and bars and self._console.is_terminal:
             self._bars = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -112,10 +117,13 @@ class Reporter:
 
     def _say(self, what: str) -> None:
         self._said = time.monotonic()
-        parts = [f"{self._label}: {what}", f"{self._number} of {self._n_checkpoints} checkpoints"]
+        parts = [f"{self._label}: {what}"]
+        if self._n_checkpoints:
+            parts.append(f"{self._number} of {self._n_checkpoints} checkpoints")
         if self._captured:
-            left = (self._n_checkpoints - self._number) * self._n_examples - self._here
             parts.append(f"{self._speed():,.0f} sentences/s")
+        if self._captured and self._n_checkpoints:
+            left = (self._n_checkpoints - self._number) * self._n_examples - self._here
             parts.append(f"{left / self._speed():,.0f} s left")
         self._console.print(", ".join(parts), highlight=False, soft_wrap=True)
 

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurotrace.capture.batches import Allowance
-from neurotrace.capture.bringing import captured_hash, following, shelf_of
-from neurotrace.capture.collect import rotations_of
+from neurotrace.capture.bringing import shelf_of
 from neurotrace.capture.devices import DeviceMap, resolve, usual_batch
 from neurotrace.capture.folder import file_name, settle
 from neurotrace.capture.job import Options, prepare
 from neurotrace.capture.progress import Reporter
-from neurotrace.capture.work import Work
-from neurotrace.checkpoints import Checkpoint, weight_hash
+from neurotrace.capture.series import TWIN, Afterwards, Capturing
+from neurotrace.checkpoints import Checkpoint
 from neurotrace.checkpoints.shelf import Shelf
 from neurotrace.concepts import ConceptSet
-from neurotrace.runner import map_each
+from neurotrace.runner import Executor, map_each
 from neurotrace.store import ActivationStore
-from neurotrace.store.match import TWIN
+from neurotrace.store.match import TWIN as TWIN_FILE
 
 
 def run(
@@ -42,7 +40,9 @@ def run(
     allow_equal: bool = False,
     trust_remote_code: bool = False,
     seed: int = 0,
-    executor: str = "serial",
+    executor: str | Executor = "serial",
+    only: Sequence[Checkpoint] | None = None,
+    afterwards: Afterwards | None = None,
     cache_budget: int | None = None,
     shelf: Shelf | None = None,
     progress: bool = True,
@@ -97,8 +97,12 @@ def run(
     allow_equal
         Whether two steps may have the same weights.
     executor
-        Where checkpoints are captured, see :func:`neurotrace.runner.map_each`.
-
+        Where checkpoints are captured, see :func:`neurotrace.runner.map_each`. Any number of
+        calls may work on one folder at a time: each checkpoint is captured by one of them.
+    only
+        Those of the series to capture now, others being captured elsewhere.
+    afterwards
+        Called with each file once it is whole, where the file was made; the twin's comes first.
     cache_budget, shelf
         For checkpoints on the Hub, which are brought one by one while others are captured: most
         bytes of them on disk at any time, or the shelf they are taken from.
@@ -137,35 +141,28 @@ def run(
     shelf = shelf_of(series, cache_budget=cache_budget, shelf=shelf)
     job, out = prepare(series, concepts, options), Path(out)
     files = {checkpoint: out / file_name(n, checkpoint) for n, checkpoint in enumerate(series)}
-    settle(job, out, [*files.values(), *([out / TWIN] if twin is not None else [])])
-    rotations = rotations_of(job.targets, job.widths, job.n_layers)
-    seen: dict[str, str] = {}
-    after = following(files)
-    with Reporter(len(series) + (twin is not None), len(concepts), shown=progress) as reporter:
-        work = Work(job, rotations, reporter, Allowance(device))
-
-        def seen_once(found: str, label: str) -> str:
-            twice = seen.setdefault(found, label)
-            if twice != label and not allow_equal:
-                raise ValueError(
-                    f"{twice} and {label} have equal weights; one of them is a copy "
-                    "(--allow, or allow_equal=True, lets them pass)"
-                )
-            return found
-
-        def one(checkpoint: Checkpoint) -> None:
-            file, label = files[checkpoint], checkpoint.label
-            known = captured_hash(file, checkpoint)
-            if known is not None:
-                work.recognise(checkpoint, file, weights=seen_once(known, label), label=label)
-                return
-            then = after[checkpoint]
-            with shelf.at_hand(checkpoint, then=then, report=reporter.bringing) as folder:
-                # Hashing reads the file that loading maps next, so it costs no second read.
-                found = seen_once(weight_hash(folder), label)
-                work.capture(checkpoint, file, weights=found, label=label)
-
-        map_each(one, series, executor=executor)
-        if twin is not None:
-            work.capture_twin(twin, out / TWIN)
+    settle(job, out, [*files.values(), *([out / TWIN_FILE] if twin is not None else [])])
+    labels = [one.label for one in (series if only is None else only)]
+    twins = [TWIN] if twin is not None else []
+    place = Executor(executor) if isinstance(executor, str) else executor
+    alone = place.kind == "serial"
+    with Reporter(len(files) + len(twins), len(concepts), shown=progress and alone) as reporter:
+        one = Capturing(
+            job=job,
+            files=files,
+            shelf=shelf,
+            twin=twin,
+            twin_file=out / TWIN_FILE,
+            allow_equal=allow_equal,
+            afterwards=afterwards,
+            shown=progress,
+            reporter=reporter if alone else None,
+        )
+        # What is done with a file afterwards may ask what the twin shows: it comes first then.
+        for items in ([*labels, *twins],) if afterwards is None else (twins, labels):
+            done = map_each(one, items, executor=place)
+            # What others are at comes last: two calls on one folder share the work between them.
+            held = [label for label, ours in zip(items, done, strict=True) if not ours]
+            map_each(one.wait, held, executor=place)
+    one.refuse_copies()
     return ActivationStore.open(out)

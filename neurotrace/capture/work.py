@@ -18,6 +18,7 @@ from neurotrace.capture.models import HookedModel, hook
 from neurotrace.capture.plain import Model
 from neurotrace.capture.progress import Reporter
 from neurotrace.checkpoints import Checkpoint, weight_hash
+from neurotrace.runner.leases import Lease
 from neurotrace.store import CheckpointWriter
 from neurotrace.store.match import is_finished
 
@@ -39,6 +40,7 @@ class Work:
         weights: str,
         label: str,
         model: Model | None = None,
+        lease: Lease | None = None,
     ) -> None:
         """One checkpoint into its file; nothing where the file is there and matches.
 
@@ -50,6 +52,8 @@ class Work:
             Name in messages.
         model
             The model itself, where it lies in no folder.
+        lease
+            That of the file, where other processes may want to make it too.
         """
         job, options = self.job, self.job.options
         trust = options.trust_remote_code
@@ -59,7 +63,7 @@ class Work:
             return
         header = self._header(checkpoint, weights)
         # The file comes first: a disk that is too full is met before a model is loaded.
-        with _writer(job, file, header) as writer:
+        with _writer(job, file, header, lease) as writer:
             if model is None:
                 model = loading.load_weights(
                     checkpoint.path,
@@ -112,13 +116,15 @@ class Work:
             writer.write_loss(nats(hooked, job.tokenized, rows, masked=job.masked))
         writer.finish()
 
-    def capture_twin(self, twin: str | Path | int, file: Path) -> None:
+    def capture_twin(
+        self, twin: str | Path | int, file: Path, *, lease: Lease | None = None
+    ) -> None:
         """The re-initialised model: the chance level of whatever is not learned."""
         options, first = self.job.options, self.job.series[0]
         if not isinstance(twin, int):
             checkpoint = Checkpoint(first.model, 0, Path(twin), revision=Path(twin).name)
             weights = weight_hash(checkpoint.path)
-            self.capture(checkpoint, file, weights=weights, label="twin")
+            self.capture(checkpoint, file, weights=weights, label="twin", lease=lease)
             return
         model = loading.reinitialized(
             first.path,
@@ -129,7 +135,8 @@ class Work:
         )
         name, lent = f"twin of seed {twin}", first.tokenizer
         checkpoint = Checkpoint(first.model, 0, first.path, revision=name, tokenizer=lent)
-        self.capture(checkpoint, file, weights=_hash(model), label="twin", model=model)
+        weights = _hash(model)
+        self.capture(checkpoint, file, weights=weights, label="twin", model=model, lease=lease)
         del model  # a bridge ties its parts in circles: only a collection lets go of them
         free(options.device)
 
@@ -146,7 +153,9 @@ def _header(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
     }
 
 
-def _writer(job: Job, file: Path, header: Mapping[str, Any]) -> CheckpointWriter:
+def _writer(
+    job: Job, file: Path, header: Mapping[str, Any], lease: Lease | None
+) -> CheckpointWriter:
     return CheckpointWriter.open(
         file,
         header=header,
@@ -158,6 +167,7 @@ def _writer(job: Job, file: Path, header: Mapping[str, Any]) -> CheckpointWriter
         words=job.tables.get("words"),
         languages=job.concepts.languages,
         loss=job.loss,
+        lease=lease,
     )
 
 

@@ -17,18 +17,19 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.special import digamma
 
+from neurotrace.probes import on_device
 from neurotrace.probes.information import mutual_information
 from neurotrace.probes.inputs import check_responses
 from neurotrace.probes.labels import Labels
 from neurotrace.probes.moments import f_statistic, mean_difference
-from neurotrace.probes.ranking import rank, rankings
+from neurotrace.probes.ranking import Ranking, each_ranking, rank
 from neurotrace.probes.stratified import stratified_auroc
 
 Tails = Literal["upper", "both"]
 TAILS = ("upper", "both")
 
 
-def average_precision(X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+def average_precision(X: ArrayLike, y: ArrayLike, *, n_jobs: int = 1) -> NDArray[np.float64]:
     """How well does each neuron rank a concept's sentences first?
 
     AP = mean over positives i of #{positives with s >= s_i} / #{all with s >= s_i}
@@ -41,9 +42,11 @@ def average_precision(X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     X : (example, neuron)
-        Responses, finite.
+        Responses, finite. A tensor on a CUDA device is scored there.
     y : (example,) or (example, concept)
         Bool, or 1 positive, 0 negative, -1 unknown (left out for that concept).
+    n_jobs
+        Threads, -1 for all cores. The values do not depend on it.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def average_precision(X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
     >>> average_precision([[0.9, 0.0], [0.8, 0.0], [0.8, 0.0], [0.1, 0.0]], [1, 0, 1, 0]).round(4)
     array([0.8333, 0.5   ])
     """
-    return _by_blocks(X, y, precision=True)
+    return _by_blocks(X, y, precision=True, n_jobs=n_jobs)
 
 
 def auroc(
@@ -74,6 +77,7 @@ def auroc(
     stratify: ArrayLike | None = None,
     bins: int = 10,
     tails: Tails = "upper",
+    n_jobs: int = 1,
 ) -> NDArray[np.float64]:
     """How often does each neuron respond more to a concept's sentence than to another?
 
@@ -107,6 +111,8 @@ def auroc(
         "upper" asks for neurons that rise with the concept. "both" takes neurons that fall with it
         as seriously, as bottom experts do: max(AUROC, 1 - AUROC), at least 0.5. Noise then scores
         0.5 + .8 standard deviations on average, and a p-value is twice that of one tail.
+    n_jobs
+        Threads, -1 for all cores. The values do not depend on it.
 
     Returns
     -------
@@ -133,14 +139,19 @@ def auroc(
     if tails not in TAILS:
         raise ValueError(f"got tails={tails!r}, expected one of {', '.join(TAILS)}")
     if stratify is None:
-        scores = _by_blocks(X, y, precision=False)
+        scores = _by_blocks(X, y, precision=False, n_jobs=n_jobs)
     else:
-        scores = stratified_auroc(X, y, stratify, bins=bins)
+        scores = stratified_auroc(X, y, stratify, bins=bins, n_jobs=n_jobs)
     return scores if tails == "upper" else np.maximum(scores, 1 - scores)
 
 
 def average_precision_halves(
-    X: ArrayLike, y: ArrayLike, halves: ArrayLike, *, dtype: DTypeLike = np.float32
+    X: ArrayLike,
+    y: ArrayLike,
+    halves: ArrayLike,
+    *,
+    dtype: DTypeLike = np.float32,
+    n_jobs: int = 1,
 ) -> NDArray[np.floating]:
     """Average precision inside each half of many splits, from one sort of each neuron.
 
@@ -159,6 +170,8 @@ def average_precision_halves(
         True puts the sentence in half A, False in half B.
     dtype
         Of the result.
+    n_jobs
+        Threads, -1 for all cores. The values do not depend on it.
 
     Returns
     -------
@@ -169,7 +182,9 @@ def average_precision_halves(
     ValueError
         As `average_precision`, or a half in which a concept has no positive.
     """
-    return rank(X).average_precision_halves(y, halves, dtype=dtype)
+    if on_device.lies_on_device(X):
+        return on_device.halves(X, y, halves, dtype=dtype)  # type: ignore[arg-type]
+    return rank(X, n_jobs=n_jobs).average_precision_halves(y, halves, dtype=dtype, n_jobs=n_jobs)
 
 
 def expected_average_precision(n_pos: int, n: int) -> float:
@@ -202,14 +217,19 @@ def expected_average_precision(n_pos: int, n: int) -> float:
     return ((n_pos - 1) / (n - 1) * (n - harmonic) + harmonic) / n
 
 
-def _by_blocks(X: ArrayLike, y: ArrayLike, *, precision: bool) -> NDArray[np.float64]:
+def _by_blocks(X: ArrayLike, y: ArrayLike, *, precision: bool, n_jobs: int) -> NDArray[np.float64]:
     """Rank and score a block of neurons at a time: no order of all neurons is ever held."""
+    if on_device.lies_on_device(X):
+        return on_device.scores(X, y, precision=precision)  # type: ignore[arg-type]
     X = check_responses(X)
     labels = Labels.of(y, len(X))
     labels.check_classes(None, negatives=not precision)
     scores = np.empty((labels.n_concepts, X.shape[1]))
-    for neurons, ranking in rankings(X):
-        scores[:, neurons] = ranking.score(labels, None, precision=precision)[0, 0]
+
+    def keep(neurons: slice, ranking: Ranking) -> None:
+        scores[:, neurons] = ranking.whole(labels, precision=precision)
+
+    each_ranking(X, keep, n_jobs=n_jobs)
     return labels.shaped(scores)
 
 

@@ -184,7 +184,7 @@ def p_values(
     p, exact = np.empty((labels.n_concepts, X.shape[1])), ties == "exact"
     precision = score == "average_precision"
     for neurons, ranking in rankings(X):
-        scores = ranking.score(labels, None, precision=precision)[0, 0] if exact else None
+        scores = ranking.whole(labels, precision=precision) if exact else None
         for pattern in labels.patterns:
             n_pos = labels.positive[:, pattern.members].sum(0)
             if scores is not None:

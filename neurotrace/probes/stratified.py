@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurotrace.probes.inputs import check_responses, plain_array
 from neurotrace.probes.labels import Labels, Pattern
-from neurotrace.probes.ranking import rankings
+from neurotrace.probes.ranking import Ranking, each_ranking
 
 Array = NDArray[Any]
 
 
 def stratified_auroc(
-    X: ArrayLike, y: ArrayLike, covariate: ArrayLike, *, bins: int
+    X: ArrayLike, y: ArrayLike, covariate: ArrayLike, *, bins: int, n_jobs: int = 1
 ) -> NDArray[np.float64]:
     """AUROC within bins of a covariate, weighted by the bins' comparable pairs.
 
@@ -34,6 +34,8 @@ def stratified_auroc(
     covariate : (example,) finite numbers
     bins
         Of the sentences known for a concept: `equal_mass`.
+    n_jobs
+        Threads, -1 for all cores.
 
     Raises
     ------
@@ -56,12 +58,15 @@ def stratified_auroc(
         largest[pattern.members] = (n_pos * n_neg + n_pos * (n_pos + 1) / 2).sum(0)
     _check_pairs(pairs)
     scores = np.empty((labels.n_concepts, X.shape[1]))
-    for neurons, ranking in rankings(X):
+
+    def score(neurons: slice, ranking: Ranking) -> None:
         for pattern, stratum in zip(labels.patterns, strata, strict=True):
             members = pattern.members
             twice = np.zeros((ranking.n_neurons, len(members)), np.int64)
             rank_sums(ranking.order, pattern.starts, pattern.concepts, stratum, int(bins), twice)
             scores[members, neurons] = ((largest[members] - twice / 2) / pairs[members]).T
+
+    each_ranking(X, score, n_jobs=n_jobs)
     return labels.shaped(scores)
 
 

@@ -6,6 +6,8 @@
       root attributes              format, version, model, revision, step, stage, tokens,
                                    weight_hash, tokenizer_hash, concepts, bos, dtype, backend, …
                                    n_done: rows written and counted (all of them, once renamed)
+                                   tables_checksum: CRC-32 of all but the slabs' values
+                                   kept: states or scores, where the rest was stripped
       /examples/<column>           one dataset a column: group, lang, n_tokens, text_hash, lexical
       /labels  /concepts           int8 (example, concept): 1 yes, 0 no, -1 unknown; their names
       /languages                   names, in set order
@@ -18,7 +20,8 @@
       /words/<column>              the drawn words: example, position, stop, word, lang
       /loss/<column>               example, nats a token, n_tokens
       /checksums                   uint32 (slab, dataset): CRC-32 of what each slab holds;
-                                   attribute ``datasets`` names the columns
+                                   attribute ``datasets`` names the columns; in a stripped
+                                   file ``widths`` says how wide each was
 
 Rows are in concept-set order. A *slab* is 256 sentences (and the tokens and words drawn from
 these): the unit of writing, of counting and of checking. Nothing in a file says when, where or by
@@ -26,6 +29,7 @@ whom it was made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -40,6 +44,7 @@ SLAB = 256  # sentences
 CHUNK_WIDTH = 1024
 # Which row table a path's rows come from, by its pooling; the sentences' where it is not named.
 DRAWN = {"tokens": "tokens", "words": "words", "words_first": "words", "words_mean": "words"}
+STATES = frozenset({"hook_resid_post", "embed"})
 
 Key = tuple[str, int | None]  # path such as "mlp.hook_post/max", layer (None for `embed`)
 Spec = tuple[int, str]  # width, dtype
@@ -47,6 +52,17 @@ Spec = tuple[int, str]  # width, dtype
 
 class StoreMismatch(ValueError):
     """Two things that a comparison needs equal are not: the message names them."""
+
+
+class StoreDamaged(StoreMismatch):
+    """A file is no whole file of ours: truncated, foreign, or changed since it was written."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(f"{name} {reason}; --repair sets it aside and captures it again")
+
+
+class NotKept(ValueError):
+    """What is asked for was captured, scored, and not kept."""
 
 
 class StoreFull(OSError):
@@ -81,6 +97,20 @@ def table_of(path: str) -> str:
     ('examples', 'words')
     """
     return DRAWN.get(path.rsplit("/", 1)[-1], "examples")
+
+
+def is_state(path: str) -> bool:
+    """Whether a path holds residual states or embeddings, which ``--keep states`` keeps.
+
+    >>> is_state("hook_resid_post@rotated7/mean"), is_state("mlp.hook_pre/rate")
+    (True, False)
+    """
+    return path.split("/", 1)[0].split("@", 1)[0] in STATES
+
+
+def keeps(kept: str, path: str) -> bool:
+    """Whether a file that keeps ``activations``, ``states`` or ``scores`` holds a path."""
+    return kept == "activations" or (kept == "states" and is_state(path))
 
 
 def holds_tokens(path: str) -> bool:
@@ -132,6 +162,23 @@ def bytes_needed(
         padded = -(-rows // high) * high * (-(-width // wide) * wide)
         total += padded * np.dtype(dtype).itemsize
     return total
+
+
+def reading(file: Path) -> h5py.File:
+    """A whole file, open for reading."""
+    # Whole files never change: no lock, so that read-only disks and other readers do not matter.
+    return h5py.File(file, "r", locking=False)
+
+
+def widths(h5: h5py.File) -> list[int]:
+    """Width of every captured dataset, in the order of the checksums' columns.
+
+    A stripped file lacks datasets and holds their widths instead.
+    """
+    sums = h5["checksums"].attrs
+    if "widths" in sums:
+        return [int(width) for width in sums["widths"]]
+    return [int(h5[str(name)].shape[1]) for name in sums["datasets"]]
 
 
 def write_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:

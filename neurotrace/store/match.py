@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from neurotrace.store import layout
 from neurotrace.store.layout import StoreMismatch
+from neurotrace.store.repair import refuse_damaged
 
 TWIN = "twin.h5"
 # What the files of one series have in common; package versions are recorded, never compared.
@@ -27,13 +27,22 @@ def read_header(file: Path) -> dict[str, Any]:
 
     Raises
     ------
+    StoreDamaged
+        When the file is truncated, or nothing that this package wrote.
     StoreMismatch
-        When the file is of another format or version.
+        When it is of another version.
     """
-    # Whole files never change: no lock, so that read-only disks and other readers do not matter.
-    with h5py.File(file, "r", locking=False) as h5:
-        header = {name: _plain(value) for name, value in h5.attrs.items()}
-    if header.get("format") != layout.FORMAT or header.get("version") != layout.VERSION:
+    try:
+        with layout.reading(file) as h5:
+            header = {name: _plain(value) for name, value in h5.attrs.items()}
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (OSError, RuntimeError, ValueError):
+        refuse_damaged(file)
+        raise
+    if header.get("format") != layout.FORMAT:
+        refuse_damaged(file)
+    if header.get("version") != layout.VERSION:
         raise StoreMismatch(
             f"{file.name}: got format {header.get('format')!r} version {header.get('version')}; "
             f"expected {layout.FORMAT} version {layout.VERSION}"
@@ -46,17 +55,45 @@ def key_of(header: Mapping[str, Any]) -> tuple[int, int]:
     return int(header.get("stage", 0)), int(header["step"])
 
 
+def kept_of(header: Mapping[str, Any]) -> str:
+    """What a file keeps: ``activations``, ``states`` or ``scores``."""
+    return str(header.get("kept", "activations"))
+
+
+def row_of(header: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """A file's row in the table of checkpoints."""
+    stage, step = key_of(header)
+    number = file.name.split("_")[0]
+    return {
+        "index": int(number) if number.isdigit() else 0,
+        "step": step,
+        "stage": stage,
+        "tokens": header.get("tokens", np.nan),
+        "model": header.get("model", ""),
+        "revision": header.get("revision", ""),
+        "weight_hash": header.get("weight_hash", ""),
+        "file": file.name,
+    }
+
+
 def equal(there: Any, here: Any) -> bool:
     """Whether two attributes agree; one that is unknown is one that is not there."""
     # Arrays among the attributes have no single truth value, so == would not do.
     return np.array_equal("" if there is None else there, "" if here is None else here)
 
 
-def is_finished(file: Path, header: Mapping[str, Any]) -> bool:
-    """Whether a file is there and is what a run with this header would write.
+def is_finished(file: Path, header: Mapping[str, Any], *, verify: bool = False) -> bool:
+    """Whether a file is there, whole, and what a run with this header would write.
+
+    Parameters
+    ----------
+    verify
+        Read every value against its checksum, too, not the header and the tables alone.
 
     Raises
     ------
+    StoreDamaged
+        When it is there and was harmed since it was written.
     StoreMismatch
         When it is there and is something else, naming what differs.
     """
@@ -66,6 +103,7 @@ def is_finished(file: Path, header: Mapping[str, Any]) -> bool:
     differing = _differing(found, header, KEYS)
     if differing:
         raise StoreMismatch(f"{file.name} was captured with {differing}")
+    refuse_damaged(file, quick=not verify)
     return True
 
 

@@ -1,105 +1,39 @@
 """The unfinished file: starting it at full size, taking it over, and reading back what it holds."""
 
 import contextlib
-import errno
 import os
 import secrets
 import shutil
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import h5py
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
+from neurotrace.runner.leases import Lease
 from neurotrace.store import layout
-from neurotrace.store.layout import Key, Spec, StoreFull, StoreMismatch
-from neurotrace.store.match import equal
+from neurotrace.store.disk import Unlocked, naming_the_disk, refuse_small_disk, refused_lock
+from neurotrace.store.layout import StoreMismatch
+from neurotrace.store.plan import Plan, refuse_other
+from neurotrace.store.sums import TABLES, tables_checksum, verified
 
 # Whole chunks are written, once: HDF5's own cache would keep 8 MiB of them for every dataset.
 NO_CACHE = 0
-# Attributes that may differ between a start and its resumption.
-UNCOMPARED = frozenset({"n_done", "packages"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a file is to hold; see :meth:`neurotrace.store.CheckpointWriter.open`."""
-
-    header: Mapping[str, Any]
-    examples: pd.DataFrame
-    labels: NDArray[np.int8]
-    concepts: Sequence[str]
-    arrays: Mapping[Key, Spec]
-    tokens: pd.DataFrame | None = None
-    words: pd.DataFrame | None = None
-    languages: Sequence[str] | None = None
-    loss: pd.DataFrame | None = None
-
-    def __post_init__(self) -> None:
-        missing = {"group", "lang"} - set(self.examples.columns)
-        if missing:
-            raise ValueError(f"got examples without {', '.join(sorted(missing))}")
-        expected = (len(self.examples), len(self.concepts))
-        if np.shape(self.labels) != expected:
-            raise ValueError(f"got labels {np.shape(self.labels)}; expected {expected}")
-        if not self.arrays or len(self.examples) == 0:
-            raise ValueError("got nothing to write; expected a dataset and a sentence at least")
-        for path in (path for path, _ in self.arrays if layout.table_of(path) not in self.tables):
-            what = layout.table_of(path).removesuffix("s")
-            raise ValueError(f"got path {path!r} without a {what} table; expected one")
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Root attributes, without those that are unknown."""
-        given = {name: value for name, value in self.header.items() if value is not None}
-        return {"format": layout.FORMAT, "version": layout.VERSION} | given
-
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Row tables by name; a loss that is still to come is NaN."""
-        tables = {"examples": self.examples}
-        if self.tokens is not None:
-            tables["tokens"] = self.tokens
-        if self.words is not None:
-            tables["words"] = self.words
-        if self.loss is not None:
-            tables["loss"] = self.loss.assign(nats=np.full(len(self.loss), np.nan))
-        return tables
-
-    @property
-    def names(self) -> dict[str, list[str]]:
-        """Concepts and languages, in set order."""
-        languages = self.languages or list(pd.unique(self.examples["lang"]))
-        return {"concepts": list(self.concepts), "languages": list(languages)}
-
-    @property
-    def n_bytes(self) -> int:
-        """Size of the file, rounded up."""
-        return layout.bytes_needed(
-            self.arrays,
-            n_examples=len(self.examples),
-            n_tokens=0 if self.tokens is None else len(self.tokens),
-            n_words=0 if self.words is None else len(self.words),
-        )
-
-
-def start(file: Path, plan: Plan) -> tuple[Path, h5py.File]:
+def start(file: Path, plan: Plan, lease: Lease | None = None) -> tuple[Path, h5py.File]:
     """Create the partial file with all its blocks on disk.
 
     HDF5 allocates early and the file system is asked for every block, so that a full disk is met
     here: without it rows were seen to be counted that had never reached the disk.
     """
-    held = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")
+    held = name_of(file, lease)
     h5 = None
     try:
-        with naming_a_full_disk(file, plan.n_bytes):
-            _refuse_small_disk(file, plan.n_bytes)
-            h5 = h5py.File(held, "w", rdcc_nbytes=NO_CACHE)
+        with naming_the_disk(file, plan.n_bytes):
+            refuse_small_disk(file, plan.n_bytes)
+            h5 = _h5(held, "w", unlocked=lease is not None)
             _fill(h5, plan)
             h5.flush()
             _reserve(h5)
@@ -110,104 +44,116 @@ def start(file: Path, plan: Plan) -> tuple[Path, h5py.File]:
         if h5 is not None:
             with contextlib.suppress(OSError, RuntimeError):
                 h5.close()
-        held.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong is said, not what followed from it
+            held.unlink(missing_ok=True)
         raise
     return held, h5
 
 
-def resume(file: Path, plan: Plan) -> tuple[Path, h5py.File] | None:
+def resume(file: Path, plan: Plan, lease: Lease | None = None) -> tuple[Path, h5py.File] | None:
     """Take over the partial file with the most counted rows, or None where there is none.
 
     Counted slabs are read against their checksums first; what does not read back is written anew.
-    A file that HDF5 cannot open, or that was never ready, is removed: nothing in it was counted.
+    A file that HDF5 cannot read, or that was never ready, is removed: nothing in it counts.
+
+    What a holder that may wake has written is copied, and its name removed: it goes on, if ever,
+    in a file that nobody reads. Everybody else's file is renamed.
     """
-    opened = [(held, _open(file, held)) for held in sorted(file.parent.glob(_pattern(file)))]
+    found = sorted(file.parent.glob(_pattern(file)))
+    # Who hung before it came here must not touch what its own heir writes by now.
+    if lease is not None and any(_owner(lease, file, held) == "heir" for held in found):
+        lease.refuse_if_lost()
+    awake = [held for held in found if _owner(lease, file, held) == "lapsed"]
+    copies = _copied(file, awake, lease)
+    opened = [
+        (held, _open(file, held, lease))
+        for held in [*(f for f in found if f not in awake), *copies]
+    ]
     ready = [(held, h5) for held, h5 in opened if h5 is not None]
-    ready.sort(key=lambda item: int(item[1].attrs["n_done"]))
-    for held, h5 in ready[:-1]:
-        h5.close()
-        held.unlink()
-    if not ready:
-        return None
-    held, h5 = ready[-1]
+    ready.sort(key=lambda item: int(item[1].attrs["n_done"]), reverse=True)
     try:
-        _refuse_other(file, h5, plan)
+        chosen = _best(file, plan, ready)
     except StoreMismatch:
-        h5.close()
+        for held, h5 in ready:
+            h5.close()
+            if held in copies:
+                held.unlink(missing_ok=True)
         raise
-    good = verified(h5)
+    for held in awake:
+        held.unlink(missing_ok=True)
+    if chosen is None:
+        return None
+    held, h5, good = chosen
     if good < int(h5.attrs["n_done"]):
         h5.attrs.modify("n_done", np.int64(good))
         h5.flush()
     # The heir's own name: whoever is thought dead and is not finds its file gone, not shared.
-    heir = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")
-    return held.rename(heir), h5
+    return held.rename(name_of(file, lease)), h5
 
 
-def verified(h5: h5py.File) -> int:
-    """Rows, counted from the first, whose slabs read back as they were written."""
-    tables = drawn_tables(h5)
-    names = [str(name) for name in h5["checksums"].attrs["datasets"]]
-    sums = h5["checksums"][...]
-    good = 0
-    for number, (first, stop) in enumerate(layout.slabs(int(h5.attrs["n_done"]))):
-        for column, name in enumerate(names):
-            where = layout.rows_of(layout.parse(name)[0], tables, first, stop)
-            if checksum(h5[name][where]) != sums[number, column]:
-                return good
-        good = stop
-    return good
+def _best(
+    file: Path, plan: Plan, ready: Sequence[tuple[Path, h5py.File]]
+) -> tuple[Path, h5py.File, int] | None:
+    """The first file that can be read, and its good rows; the others are closed and removed."""
+    chosen = None
+    for held, h5 in ready:
+        if chosen is None:
+            try:
+                refuse_other(file, h5, plan)
+                tables_checksum(h5)  # read through now: what cannot be read would fail the end
+                chosen = held, h5, verified(h5)
+                continue
+            except StoreMismatch:
+                raise
+            except Exception:
+                # Torn or harmed, which may come out as nearly any error: it is begun anew.
+                pass
+        h5.close()
+        held.unlink()
+    return chosen
 
 
-def drawn_tables(h5: h5py.File) -> dict[str, pd.DataFrame]:
-    """The tables of drawn tokens and words that a file has."""
-    names = sorted(set(layout.DRAWN.values()))
-    return {name: layout.read_table(h5, name) for name in names if name in h5}
+def name_of(file: Path, lease: Lease | None) -> Path:
+    """Name of an unfinished file: its final one and its owner's token."""
+    token = secrets.token_hex(4) if lease is None else lease.token
+    return file.with_name(f"{file.name}.{token}.partial")
 
 
-def checksum(values: NDArray) -> int:
-    """CRC-32 of an array's bytes, in row order."""
-    return zlib.crc32(values.tobytes())
+def _owner(lease: Lease | None, file: Path, held: Path) -> str:
+    """What is known of a partial file's owner: see :meth:`Lease.owner_of`."""
+    token = held.name.removeprefix(f"{file.name}.").split(".")[0]
+    # Owners without a lease are unknown: they guard their file with HDF5's lock instead.
+    return "" if lease is None else lease.owner_of(token)
 
 
-def sync(path: Path) -> None:
-    """Ask the disk to keep a file, or a folder's list of names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _copied(file: Path, awake: Sequence[Path], lease: Lease | None) -> list[Path]:
+    """Copies, under the heir's token, of files whose owners may go on writing them.
 
-
-@contextlib.contextmanager
-def naming_a_full_disk(file: Path, needed: int | None = None) -> Iterator[None]:
-    """Turn "no space left", in whatever words HDF5 says it, into one line."""
-    try:
-        yield
-    except StoreFull:
-        raise
-    except (OSError, RuntimeError) as error:
-        # HDF5 raises its own errors, with the number of the cause only in the text.
-        quota = getattr(errno, "EDQUOT", errno.ENOSPC)
-        full = getattr(error, "errno", None) in (errno.ENOSPC, quota)
-        if not full and not any(f"errno = {code}," in str(error) for code in (errno.ENOSPC, quota)):
+    The bytes are copied before HDF5 sees them, so that they stand still while it reads; whatever
+    was torn in the middle of a write is found by the checksums.
+    """
+    copies: list[Path] = []
+    for held in awake:
+        copy, number = name_of(file, lease), 0
+        while copy.exists():
+            number += 1
+            copy = name_of(file, lease).with_suffix(f".{number}.partial")
+        try:
+            with naming_the_disk(file, held.stat().st_size):
+                refuse_small_disk(file, held.stat().st_size)
+                shutil.copyfile(held, copy)
+        except FileNotFoundError:
+            continue  # its owner woke, finished, or removed it
+        except BaseException:
+            copy.unlink(missing_ok=True)
             raise
-        raise StoreFull(_full(file, needed)) from None
-
-
-def _full(file: Path, needed: int | None) -> str:
-    free = shutil.disk_usage(file.parent).free
-    want = "" if needed is None else f"{needed:,} bytes needed for {file.name}, "
-    return f"the disk of {file.parent.name} is full: {want}{free:,} free; rows counted so far stay"
-
-
-def _refuse_small_disk(file: Path, needed: int) -> None:
-    if shutil.disk_usage(file.parent).free < needed:
-        raise StoreFull(_full(file, needed))
+        copies.append(copy)
+    return copies
 
 
 def _fill(h5: h5py.File, plan: Plan) -> None:
     h5.attrs.update(plan.attributes)
+    h5.attrs[TABLES] = np.uint32(0)  # its place, so that a disk full at the end has room for it
     for name, table in plan.tables.items():
         layout.write_table(h5, name, table)
     for name, values in plan.names.items():
@@ -247,59 +193,35 @@ def _pattern(file: Path) -> str:
     return f"{file.name}.*.partial"
 
 
-def _open(file: Path, held: Path) -> h5py.File | None:
+def _h5(held: Path, mode: Literal["w", "r+"], *, unlocked: bool) -> h5py.File:
+    """An HDF5 file for writing, whose lock dies with its process.
+
+    Parameters
+    ----------
+    unlocked
+        Whether a lease guards the file, so that a file system without locks will do.
+    """
+    try:
+        return h5py.File(held, mode, rdcc_nbytes=NO_CACHE)
+    except OSError as error:
+        if not (unlocked and refused_lock(error)):
+            raise
+        return h5py.File(held, mode, rdcc_nbytes=NO_CACHE, locking=False)
+
+
+def _open(file: Path, held: Path, lease: Lease | None) -> h5py.File | None:
     """The partial file for writing; None, and it is gone, where it cannot be used."""
     h5 = None
     try:
-        h5 = h5py.File(held, "r+", rdcc_nbytes=NO_CACHE)
-        # An open that succeeds also takes HDF5's lock, which dies with its process.
+        with naming_the_disk(file):
+            h5 = _h5(held, "r+", unlocked=_owner(lease, file, held) == "free")
         if "n_done" in h5.attrs and "checksums" in h5:
             return h5
         h5.close()
-    except BlockingIOError:
-        raise OSError(f"{file.name} is being written by another process") from None
+    except (Unlocked, PermissionError):
+        raise
     except (OSError, RuntimeError, KeyError):
         if h5 is not None:
             h5.close()
-    held.unlink()
+    held.unlink(missing_ok=True)
     return None
-
-
-def _refuse_other(file: Path, h5: h5py.File, plan: Plan) -> None:
-    """Refuse to go on with a file that was started for something else."""
-    wanted = plan.attributes
-    differing = [
-        f"{name} (there {h5.attrs.get(name, 'none')}, here {wanted.get(name, 'none')})"
-        for name in sorted((set(h5.attrs) | set(wanted)) - UNCOMPARED)
-        if not equal(h5.attrs.get(name), wanted.get(name))
-    ]
-    names = {layout.dataset_name(*key): spec for key, spec in plan.arrays.items()}
-    if set(h5["checksums"].attrs["datasets"]) != set(names):
-        differing.append("what is captured")
-    elif any(_spec(h5[name]) != (s[0], np.dtype(s[1])) for name, s in names.items()):
-        differing.append("width or dtype")
-    if not np.array_equal(h5["labels"][...], plan.labels):
-        differing.append("labels")
-    for name, table in plan.tables.items():
-        columns = [c for c in table.columns if c != "nats"]
-        if name not in h5 or not layout.read_table(h5, name)[columns].equals(
-            _plain(table[columns])
-        ):
-            differing.append(name)
-    if differing:
-        raise StoreMismatch(f"{file.name} was started with another {', '.join(differing)}")
-
-
-def _spec(dataset: h5py.Dataset) -> tuple[int, np.dtype]:
-    return int(dataset.shape[1]), dataset.dtype
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """A table as it reads back: text as objects, a fresh index."""
-    columns = {}
-    for name in table.columns:
-        values = np.asarray(table[name])
-        if values.dtype.kind in "OUST":
-            values = np.asarray([str(value) for value in values], dtype=object)
-        columns[name] = values
-    return pd.DataFrame(columns)

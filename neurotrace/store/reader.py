@@ -5,15 +5,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace.store import layout
-from neurotrace.store.layout import Key
-from neurotrace.store.match import TWIN, key_of, read_header, refuse_mixture
+from neurotrace.store.layout import Key, NotKept
+from neurotrace.store.mapping import over_steps
+from neurotrace.store.match import TWIN, kept_of, key_of, read_header, refuse_mixture, row_of
+from neurotrace.store.repair import refuse_damaged
+from neurotrace.store.sums import dataset_names
 
 Step = int | tuple[int, int]  # step, or (stage, step) where a step occurs in several stages
 
@@ -34,21 +36,30 @@ class ActivationStore:
 
     def __init__(self, path: Path, files: Sequence[Path]):
         self.path = path
+        self.parts: Any = None
         headers = [read_header(file) for file in files]
         order = sorted(range(len(files)), key=lambda i: key_of(headers[i]))
         self._files = [files[i] for i in order]
         self._headers = [headers[i] for i in order]
         refuse_mixture(dict(zip([f.name for f in self._files], self._headers, strict=True)))
         # Stage before step: two stages may both have a step 0.
-        rows = [_row(*pair) for pair in zip(self._headers, self._files, strict=True)]
+        rows = [row_of(*pair) for pair in zip(self._headers, self._files, strict=True)]
         self.checkpoints = pd.DataFrame(rows)
 
     @classmethod
-    def open(cls, path: str | Path) -> "ActivationStore":
+    def open(cls, path: str | Path, *, verify: bool = False) -> "ActivationStore":
         """Open a run's folder, or one file.
+
+        Parameters
+        ----------
+        verify
+            Read every value of every file against its checksum first.
 
         Raises
         ------
+        StoreDamaged
+            When a file is truncated, is not ours, or (with ``verify``) was harmed since it was
+            written, naming it.
         FileNotFoundError
             When there is no whole file.
         StoreMismatch
@@ -56,14 +67,14 @@ class ActivationStore:
             or type, naming what differs.
         """
         path = Path(path)
-        if path.is_file():
-            return cls(path, [path])
-        files = sorted(path.glob("[0-9]*_*.h5"))
+        files = [path] if path.is_file() else sorted(path.glob("[0-9]*_*.h5"))
         if not files:
             raise FileNotFoundError(
                 f"got {str(path)!r} without captured checkpoints; expected files like "
                 "0007_step512.h5"
             )
+        for file in files if verify else ():
+            refuse_damaged(file)
         return cls(path, files)
 
     @property
@@ -157,11 +168,14 @@ class ActivationStore:
         ------
         KeyError
             For a step, layer or path that was not captured, listing those that were.
+        NotKept
+            (a ValueError) For a path that was captured, scored and not kept.
         """
         number = self._index(step)
         name = self._name(path, layer)
         chosen = layout.selection(rows)
-        with _reading(self._files[number]) as h5:
+        self._refuse_not_kept(number, path)
+        with layout.reading(self._files[number]) as h5:
             values = layout.take(h5[name], chosen)
         coords = self._coords(number, layer, path, chosen)
         return xr.DataArray(values, dims=layout.dims(path), coords=coords, name=path)
@@ -172,13 +186,24 @@ class ActivationStore:
 
     def loss(self, step: Step) -> pd.DataFrame | None:
         """Loss of the sampled sentences: ``example``, ``nats`` a token, ``n_tokens``."""
-        with _reading(self._files[self._index(step)]) as h5:
+        with layout.reading(self._files[self._index(step)]) as h5:
             return layout.read_table(h5, "loss") if "loss" in h5 else None
 
     def width(self, path: str) -> list[int]:
         """Neurons or features of each layer (one number for ``embed``)."""
         keys = self._keys(path)
         return [self._datasets[key] for key in keys]
+
+    def held(self, path: str) -> bool:
+        """Whether the values of a path are still there, at every step.
+
+        Raises
+        ------
+        KeyError
+            For a path that was not captured.
+        """
+        self._keys(path)
+        return all(layout.keeps(kept_of(header), path) for header in self._headers)
 
     def map(
         self,
@@ -202,35 +227,15 @@ class ActivationStore:
         ``(step, layer, …)``, with ``stage`` and ``tokens`` beside ``step``; without ``layer`` for
         the site ``embed``.
         """
-        self._keys(path)  # refuses a path that was not captured
-        table = getattr(self, layout.table_of(path))
-        rows = None
-        if groups is not None:
-            group = self.examples["group"].to_numpy()
-            group = group[table["example"]] if layout.holds_tokens(path) else group
-            rows = np.flatnonzero(np.isin(group, list(groups)))
-            table = table.iloc[rows].reset_index(drop=True)
-        steps = [key_of(header) for header in self._headers]
         layers = [layer for _, layer in self._keys(path)]
-        values = []
-        # One layer of one step is in memory at a time, whatever the store holds.
-        for step in steps:
-            read = (self.read(step, layer, path, rows=rows).to_numpy() for layer in layers)
-            values.append(xr.concat([_named(fn(X, table), X, path) for X in read], "layer"))
-        joined = xr.concat(values, "step")
-        joined = joined.isel(layer=0) if layers == [None] else joined.assign_coords(layer=layers)
-        beside = {
-            name: ("step", self.checkpoints[name].to_numpy())
-            for name in ("step", "stage", "tokens")
-        }
-        return joined.assign_coords(beside).rename(path)
+        return over_steps(self, fn, path, layers=layers, groups=groups)
 
     @cached_property
     def _datasets(self) -> dict[Key, int]:
         """Width of every dataset, from the names listed beside the checksums."""
-        with _reading(self._files[0]) as h5:
-            names = [str(name) for name in h5["checksums"].attrs["datasets"]]
-            return {layout.parse(name): int(h5[name].shape[1]) for name in names}
+        with layout.reading(self._files[0]) as h5:
+            keys = [layout.parse(name) for name in dataset_names(h5)]
+            return dict(zip(keys, layout.widths(h5), strict=True))
 
     def _keys(self, path: str) -> list[Key]:
         """The datasets of a path, by layer."""
@@ -238,6 +243,15 @@ class ActivationStore:
             raise KeyError(f"got path {path!r}; valid are {', '.join(self.paths)}")
         keys = [key for key in self._datasets if key[0] == path]
         return sorted(keys, key=lambda key: -1 if key[1] is None else key[1])
+
+    def _refuse_not_kept(self, number: int, path: str) -> None:
+        kept = kept_of(self._headers[number])
+        if not layout.keeps(kept, path):
+            there = ", ".join(name for name in self.paths if layout.keeps(kept, name))
+            raise NotKept(
+                f"got path {path} of {self._files[number].name}, which was scored and not kept "
+                f"(--keep {kept}); valid are {there or 'its scores alone'}"
+            )
 
     def _name(self, path: str, layer: int | None) -> str:
         valid = [key[1] for key in self._keys(path)]
@@ -259,11 +273,11 @@ class ActivationStore:
         raise KeyError(f"got step {step}; the store has {steps}")
 
     def _table(self, name: str) -> Any:
-        with _reading(self._files[0]) as h5:
+        with layout.reading(self._files[0]) as h5:
             return layout.read_table(h5, name) if name in h5 else None
 
     def _column(self, name: str) -> NDArray:
-        with _reading(self._files[0]) as h5:
+        with layout.reading(self._files[0]) as h5:
             return layout.read_column(h5[name])
 
     def _coords(
@@ -283,38 +297,3 @@ class ActivationStore:
             f"ActivationStore({self.path.name}: {len(self._files)} checkpoints, "
             f"{len(self.layers)} layers, {len(self.examples)} sentences, {', '.join(self.paths)})"
         )
-
-
-def _reading(file: Path) -> h5py.File:
-    # Whole files never change: no lock, so that read-only disks and other readers do not matter.
-    return h5py.File(file, "r", locking=False)
-
-
-def _row(header: dict[str, Any], file: Path) -> dict[str, Any]:
-    stage, step = key_of(header)
-    number = file.name.split("_")[0]
-    return {
-        "index": int(number) if number.isdigit() else 0,
-        "step": step,
-        "stage": stage,
-        "tokens": header.get("tokens", np.nan),
-        "model": header.get("model", ""),
-        "revision": header.get("revision", ""),
-        "weight_hash": header.get("weight_hash", ""),
-        "file": file.name,
-    }
-
-
-def _named(value: Any, X: NDArray, path: str) -> xr.DataArray:
-    """A function's answer with its axes named."""
-    if isinstance(value, xr.DataArray):
-        return value
-    array = np.asarray(value)
-    if array.ndim == 0:
-        return xr.DataArray(array)
-    if array.ndim == 1 and len(array) == X.shape[1]:
-        return xr.DataArray(array, dims=layout.dims(path)[1])
-    raise ValueError(
-        f"got an array {array.shape}; expected a number, one number a neuron ({X.shape[1]}), "
-        "or a DataArray that names its axes"
-    )

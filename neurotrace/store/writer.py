@@ -5,7 +5,7 @@ Rows beyond the count are never trusted; rows below it are never written again.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neurotrace.store import layout, partial
+from neurotrace.runner.leases import Lease, LeaseLost
+from neurotrace.store import disk, layout, partial, sums
 from neurotrace.store.layout import Key, Spec
+from neurotrace.store.plan import Plan
+from neurotrace.store.repair import refuse_damaged
 
 
 class CheckpointWriter:
@@ -32,16 +35,24 @@ class CheckpointWriter:
         Sentences in all.
     """
 
-    def __init__(self, file: Path, held: Path, h5: h5py.File, arrays: Mapping[Key, Spec]):
+    def __init__(
+        self,
+        file: Path,
+        held: Path,
+        h5: h5py.File,
+        arrays: Mapping[Key, Spec],
+        lease: Lease | None = None,
+    ):
         self.file = file
         self.n_examples = int(h5["labels"].shape[0])
         self.n_done = int(h5.attrs["n_done"])
         self._held = held
         self._h5 = h5
+        self._lease = lease
         # Handles stay open while writing: looking a dataset up again for each slab costs more.
         self._sets = {key: h5[layout.dataset_name(*key)] for key in arrays}
         self._examples = layout.read_table(h5, "examples")
-        self._drawn = partial.drawn_tables(h5)
+        self._drawn = sums.drawn_tables(h5)
 
     @classmethod
     def open(
@@ -57,6 +68,7 @@ class CheckpointWriter:
         words: pd.DataFrame | None = None,
         languages: Sequence[str] | None = None,
         loss: pd.DataFrame | None = None,
+        lease: Lease | None = None,
     ) -> "CheckpointWriter":
         """Start a file at its full size, or go on with the rows counted by one who was stopped.
 
@@ -78,9 +90,18 @@ class CheckpointWriter:
             In set order; by default in order of appearance.
         loss
             Columns ``example`` and ``n_tokens`` of the sentences whose loss will be written.
+        lease
+            The right to write this file, from :func:`neurotrace.runner.leases.hold`: whoever
+            loses it is refused at the next slab or at the end. Without one HDF5's lock keeps a
+            second process of the same machine out.
 
         Raises
         ------
+        OSError
+            When another process is writing it, the folder is read-only, or its file system has
+            no locks and there is no lease, in one line.
+        LeaseLost
+            When another process took the lease over before the file was opened.
         StoreFull
             When the disk cannot hold the whole file; nothing is left behind.
         StoreMismatch
@@ -88,7 +109,7 @@ class CheckpointWriter:
         """
         if file.exists():
             raise FileExistsError(f"{file.name}: got a finished file; expected none of this name")
-        plan = partial.Plan(
+        plan = Plan(
             header=header,
             examples=examples,
             labels=labels,
@@ -99,8 +120,15 @@ class CheckpointWriter:
             languages=languages,
             loss=loss,
         )
-        held, h5 = partial.resume(file, plan) or partial.start(file, plan)
-        return cls(file, held, h5, arrays)
+        try:
+            held, h5 = partial.resume(file, plan, lease) or partial.start(file, plan, lease)
+        except (OSError, RuntimeError):
+            if lease is not None:  # its heir may have taken the file from under it
+                lease.refuse_if_lost()
+            raise
+        writer = cls(file, held, h5, arrays, lease)
+        writer._refuse_if_lost()
+        return writer
 
     def write(self, start: int, rows: Mapping[Key, NDArray]) -> None:
         """Write one whole slab, flush it, count it, flush the count.
@@ -120,17 +148,19 @@ class CheckpointWriter:
             sentence; for a slab out of order or of another shape.
         StoreFull
             When the disk is full after all. The rows counted before stay.
+        LeaseLost
+            When another process took the file over.
         """
         stop = min(start + layout.SLAB, self.n_examples)
         if start != self.n_done or start >= self.n_examples:
             raise ValueError(f"got rows from {start}; expected the slab that starts {self.n_done}")
         # All are cast before any is written: a value that is refused leaves the slab untouched.
         cast = {key: self._cast(key, start, stop, rows) for key in self._sets}
-        sums = [partial.checksum(values) for _, values in cast.values()]
-        with partial.naming_a_full_disk(self.file):
+        checks = [sums.checksum(values) for _, values in cast.values()]
+        with self._at_the_disk():
             for key, (where, values) in cast.items():
                 self._sets[key][where] = values
-            self._h5["checksums"][start // layout.SLAB] = np.asarray(sums, dtype=np.uint32)
+            self._h5["checksums"][start // layout.SLAB] = np.asarray(checks, dtype=np.uint32)
             self._h5.flush()
             # Only now, and in place: a count that reached the disk first would count nothing.
             self._h5.attrs.modify("n_done", np.int64(stop))
@@ -139,7 +169,7 @@ class CheckpointWriter:
 
     def write_loss(self, nats: NDArray[np.float64]) -> None:
         """Fill in the loss of the sentences announced at :meth:`open`, nats a token."""
-        with partial.naming_a_full_disk(self.file):
+        with self._at_the_disk():
             self._h5["loss/nats"][...] = nats
             self._h5.flush()
 
@@ -151,18 +181,24 @@ class CheckpointWriter:
         OSError
             When a slab does not read back as it was written. Opening the writer again goes on
             from the last slab that does.
+        LeaseLost
+            When another process took the file over: this one's gets no name.
         """
         if self.n_done != self.n_examples:
             raise ValueError(f"{self.file.name}: got {self.n_done} of {self.n_examples} rows")
-        with partial.naming_a_full_disk(self.file):
+        with self._at_the_disk():
+            if sums.TABLES in self._h5.attrs:  # a file begun by an older version has no room
+                self._h5.attrs.modify(sums.TABLES, np.uint32(sums.tables_checksum(self._h5)))
             self._h5.flush()
-        good = partial.verified(self._h5)
-        self._h5.close()
-        if good < self.n_examples:
-            raise OSError(f"{self.file.name}: rows from {good} on do not read back as written")
-        partial.sync(self._held)
-        self._held.replace(self.file)
-        partial.sync(self.file.parent)
+            good = sums.verified(self._h5)
+            self._h5.close()
+            if good < self.n_examples:
+                raise OSError(f"{self.file.name}: rows from {good} on do not read back as written")
+            refuse_damaged(self._held, quick=True)  # as others will open it
+            disk.sync(self._held)
+            self._refuse_if_lost()
+            self._held.replace(self.file)
+            disk.sync(self.file.parent)
         return self.file
 
     def close(self) -> None:
@@ -170,6 +206,29 @@ class CheckpointWriter:
         # A full disk may refuse the last flush too; what was counted is on it already.
         with contextlib.suppress(OSError, RuntimeError):
             self._h5.close()
+
+    @contextlib.contextmanager
+    def _at_the_disk(self) -> Iterator[None]:
+        """Errors in one line each; that of a file which another took away comes first."""
+        self._refuse_if_lost()
+        try:
+            with disk.naming_the_disk(self.file):
+                yield
+        except (OSError, RuntimeError):
+            self._refuse_if_lost()
+            raise
+
+    def _refuse_if_lost(self) -> None:
+        if self._lease is None:
+            return
+        try:
+            self._lease.refuse_if_lost()
+        except LeaseLost:
+            # Rows are the heir's to copy; a file without any, made too late, is nobody's.
+            if self.n_done == 0:
+                self.close()
+                self._held.unlink(missing_ok=True)
+            raise
 
     def __enter__(self) -> "CheckpointWriter":
         return self

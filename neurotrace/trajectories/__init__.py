@@ -1,7 +1,7 @@
 """Everything that keeps or eats `step`: lifts of pure methods over a store."""
 
 from neurotrace.nodes import interval
-from neurotrace.trajectories.analyses import tasks
+from neurotrace.trajectories.analyses import Scoring, tasks
 from neurotrace.trajectories.bands import confidence_band, null_envelope
 from neurotrace.trajectories.cards import cards, neuron_card
 from neurotrace.trajectories.ceilings import ceilings
@@ -35,8 +35,10 @@ from neurotrace.trajectories.overlap_tasks import (
     why_no_onset,
 )
 from neurotrace.trajectories.participation import participation
+from neurotrace.trajectories.parts import Parts, attach, attach_twin, read_scores
 from neurotrace.trajectories.results import Results, finished, read
 from neurotrace.trajectories.roles import layer_roles
+from neurotrace.trajectories.scoring import Unit, compute, fold, score_step, units
 from neurotrace.trajectories.transfer_study import transfer_study
 from neurotrace.trajectories.turnover import expert_turnover, turnover
 from neurotrace.trajectories.two_steps import two_steps
@@ -45,13 +47,19 @@ from neurotrace.trajectories.word_rows import usual_words
 __all__ = [
     "Handles",
     "NeuronSets",
+    "Parts",
     "Results",
+    "Scoring",
+    "Unit",
     "along_steps",
+    "attach",
+    "attach_twin",
     "cards",
     "ceilings",
     "change_points",
     "companions",
     "compression",
+    "compute",
     "concept_decodability",
     "concept_neurons",
     "confidence_band",
@@ -67,6 +75,7 @@ __all__ = [
     "expert_turnover",
     "expertise",
     "finished",
+    "fold",
     "freeze_list",
     "half_a",
     "handles",
@@ -95,8 +104,10 @@ __all__ = [
     "per_neuron",
     "random_lists",
     "read",
+    "read_scores",
     "retrieval",
     "role_claims",
+    "score_step",
     "series_of",
     "summarize",
     "tasks",
@@ -104,6 +115,7 @@ __all__ = [
     "transfer_study",
     "turnover",
     "two_steps",
+    "units",
     "usual_words",
     "why_no_onset",
 ]

@@ -58,11 +58,13 @@ def ceilings(
         mean = found / (2 * n_splits)
         return xr.Dataset({"direction": (dims, mean[0]), "dense": (dims, mean[1])})
 
-    result = along_steps(store, one).assign_coords(
+    about = {"path": path, "n_splits": n_splits}
+    result = along_steps(store, one, name="ceilings", settings={**about, "seed": seed})
+    result = result.assign_coords(
         concept=store.concepts, lang_a=store.languages, lang_b=store.languages
     )
     result["chance"] = (("concept", "lang_b"), halved.chance())
-    result.attrs |= {"path": path, "n_splits": n_splits}
+    result.attrs |= about
     return result
 
 

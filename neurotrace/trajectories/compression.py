@@ -120,8 +120,9 @@ def compression(
             }
         )
 
-    result = along_steps(store, one).assign_coords(lang=store.languages)
-    return result.assign_attrs(sets.attrs | {"replicates": replicates, "draws": draws})
+    attrs = sets.attrs | {"replicates": replicates, "draws": draws}
+    result = along_steps(store, one, name="compression", settings=attrs)
+    return result.assign_coords(lang=store.languages).assign_attrs(attrs)
 
 
 def compressed(passes: NDArray[np.bool_]) -> Compressed:

@@ -12,8 +12,8 @@ from neurotrace import axes, geometry
 from neurotrace.concepts import ConceptSet
 from neurotrace.concepts.confounds import confounds as between_sentences
 from neurotrace.store import ActivationStore, StoreMismatch
+from neurotrace.trajectories.agreement import reliability_root
 from neurotrace.trajectories.lifts import step_keys
-from neurotrace.trajectories.overlap import reliability_root
 
 CONCEPTS = "concepts.jsonl"
 

@@ -65,7 +65,8 @@ def concept_neurons(
             }
         return xr.Dataset(result)
 
-    result = along_steps(store, one)
+    settings = {"path": path, "threshold": threshold, "replicates": replicates, "alpha": alpha}
+    result = along_steps(store, one, name="concept_neurons", settings={**settings, "seed": seed})
     result["base"] = xr.DataArray(float(halved.chance().mean()))
     n_pairs = halved.labels.shape[1] * len(layer_of)
     result.attrs |= {"path": path, "threshold": threshold, "pairs": n_pairs}
@@ -108,7 +109,9 @@ def language_neurons(
                     found[kind] += (scores >= threshold).all(0).sum(-1)
         return xr.Dataset({"value": ("lang", found[0]), "chance": ("lang", found[1])})
 
-    result = along_steps(store, one).assign_coords(lang=store.languages)
+    settings = {"path": path, "threshold": threshold, "seed": seed}
+    result = along_steps(store, one, name="language_neurons", settings=settings)
+    result = result.assign_coords(lang=store.languages)
     result.attrs |= {"path": path, "threshold": threshold, "neurons": int(sum(store.width(path)))}
     return result
 

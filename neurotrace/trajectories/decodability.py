@@ -66,27 +66,34 @@ def concept_decodability(
     Riemenschneider & Frank (2025) read concepts off single neurons; this is the layer's own value.
     """
     halved = Halved.of(store, path, n_splits=n_splits, seed=seed, null=null)
-    # A half of a language may lack a concept where the sentences are no translations.
-    dims = ("layer", "concept", "lang_a", "lang_b")
+    about = {"path": path, "n_splits": n_splits, "null": null or "none"}
+    result = along_steps(
+        store,
+        lambda step: decoded_at(halved, step),
+        name="decodability",
+        settings={**about, "seed": seed},
+    )
+    result["chance"] = (("concept", "lang_b"), halved.chance())
+    result.attrs |= about
+    return result
 
-    def one(step: StepKey) -> xr.Dataset:
-        parts = []
-        for layer in store.layers:
-            X = store.read(step, layer, path).values.astype(np.float64)
-            halves = (half for in_a in halved.in_a for half in (in_a, ~in_a))
-            read = [_read(X, halved.labels, halved.rows, half) for half in halves]
-            parts.append(np.mean(read, axis=0))
-        return xr.Dataset({"value": (dims, np.stack(parts))})
 
-    result = along_steps(store, one).assign_coords(
+def decoded_at(halved: Halved, step: StepKey) -> xr.Dataset:
+    """``value`` (layer, concept, lang_a, lang_b) of one checkpoint."""
+    store, parts = halved.store, []
+    for layer in store.layers:
+        X = store.read(step, layer, halved.path).values.astype(np.float64)
+        halves = (half for in_a in halved.in_a for half in (in_a, ~in_a))
+        # A half of a language may lack a concept where the sentences are no translations.
+        read = [_read(X, halved.labels, halved.rows, half) for half in halves]
+        parts.append(np.mean(read, axis=0))
+    found = xr.Dataset({"value": (("layer", "concept", "lang_a", "lang_b"), np.stack(parts))})
+    return found.assign_coords(
         layer=store.layers,
         concept=store.concepts,
         lang_a=store.languages,
         lang_b=store.languages,
     )
-    result["chance"] = (("concept", "lang_b"), halved.chance())
-    result.attrs |= {"path": path, "n_splits": n_splits, "null": null or "none"}
-    return result
 
 
 def within_and_across(decoded: xr.Dataset, *, replicates: int = 500, seed: int = 0) -> xr.Dataset:

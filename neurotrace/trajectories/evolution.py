@@ -24,8 +24,10 @@ from neurotrace.trajectories.lifts import (
     along_steps,
     drawn_rows,
     is_parallel,
+    joined,
     step_keys,
 )
+from neurotrace.trajectories.parts import held
 
 STREAM = 62
 PATH = "hook_resid_post/mean"
@@ -67,8 +69,8 @@ def evolution(
     states; ``to_last``, debiased, against the last checkpoint.
     In a parallel set of two languages and more: ``apart`` (step, layer, lang_a, lang_b),
     1 − debiased CKA of two languages over translations, NaN on the diagonal, and ``apart_chance``
-    (step, layer), the mean over pairs with translations deranged. With one checkpoint these alone,
-    and ``chance`` is 1.
+    (step, layer), the mean over pairs with translations deranged. With one checkpoint, or where
+    only scores were kept of the states, these alone, and ``chance`` is 1.
 
     Raises
     ------
@@ -88,25 +90,50 @@ def evolution(
     here between checkpoints, debiased, and with what unrelated states would give.
     """
     rows, keys = _drawn(store, sentences, seed), step_keys(store)
-    tables = len(rows) > 1 and is_parallel(store)
-    if len(keys) == 1 and not tables:
+    tables, moves = len(rows) > 1 and is_parallel(store), len(keys) > 1 and held(store, path)
+    if not tables and not moves:
+        few = "one checkpoint" if len(keys) == 1 else f"no activations of {path} any more"
         raise ValueError(
-            "got one checkpoint and no translations; expected two checkpoints or a parallel set"
+            f"got {few} and no translations; expected two checkpoints or a parallel set"
         )
-    order = _derangement(len(next(iter(rows.values()))), seed) if tables else None
-    found = [_along(_reader(store, layer, path, rows), keys, order) for layer in store.layers]
-    at = {key: number for number, key in enumerate(keys)}
-
-    def one(step: StepKey) -> xr.Dataset:
-        return _stacked([layer[at[step]] for layer in found])
-
-    names = {"layer": store.layers} | ({"lang": list(rows)} if len(keys) > 1 else {})
-    names |= {"lang_a": list(rows), "lang_b": list(rows)} if tables else {}
-    result = along_steps(store, one).assign_coords(names)
-    if len(keys) == 1:
+    found: list[xr.Dataset] = []
+    if moves:
+        by_layer = [_along(_reader(store, layer, path, rows), keys) for layer in store.layers]
+        at_step = [_stacked(list(layers)) for layers in zip(*by_layer, strict=True)]
+        found.append(joined(store, at_step).assign_coords(lang=list(rows)))
+    if tables:
+        found.append(languages_apart(store, path=path, sentences=sentences, seed=seed))
+    result = xr.merge(found, compat="equals", join="exact").assign_coords(layer=store.layers)
+    if not moves:
         result["chance"] = xr.DataArray(1.0)
     n_kept = max(len(own) for own in rows.values())
     return result.assign_attrs(path=path, sentences=n_kept, value_chance=1.0)
+
+
+def languages_apart(
+    store: ActivationStore, *, path: str = PATH, sentences: int = 1000, seed: int = 0
+) -> xr.Dataset:
+    """How far do the languages' spaces lie from each other? What each checkpoint says by itself.
+
+    ``apart`` and ``apart_chance`` of :func:`evolution`, which needs no other checkpoint for them.
+
+    Raises
+    ------
+    ValueError
+        For one language, languages that are not parallel, or fewer than four sentences.
+    """
+    rows = _drawn(store, sentences, seed)
+    if len(rows) < 2 or not is_parallel(store):
+        raise ValueError("got one language, or languages with different groups; expected parallel")
+    order = _derangement(len(next(iter(rows.values()))), seed)
+
+    def one(step: StepKey) -> xr.Dataset:
+        readers = (_reader(store, layer, path, rows) for layer in store.layers)
+        return _stacked([_apart(read(step), order) for read in readers])
+
+    settings = {"path": path, "sentences": sentences, "seed": seed}
+    result = along_steps(store, one, name="languages_apart", settings=settings)
+    return result.assign_coords(lang_a=list(rows), lang_b=list(rows))
 
 
 def impact(
@@ -217,22 +244,15 @@ def _reader(
     return read
 
 
-def _along(
-    read: Callable[[StepKey], Sides], keys: Sequence[StepKey], order: NDArray[np.intp] | None
-) -> list[Found]:
-    """All measures of one layer, step by step; three steps' states are held at a time."""
+def _along(read: Callable[[StepKey], Sides], keys: Sequence[StepKey]) -> list[Found]:
+    """What moves in one layer, step by step; three steps' states are held at a time."""
     last = read(keys[-1])
     before: Sides | None = None
     found = []
     for key in keys:
         now = last if key == keys[-1] else read(key)
-        measures: Found = {}
-        if len(keys) > 1:
-            moved = _moved(before, now) if before else np.full((len(MOVES), len(now)), np.nan)
-            measures |= dict(zip(MOVES, moved, strict=True), to_last=_moved(now, last)[0])
-        if order is not None:
-            measures |= _apart(now, order)
-        found.append(measures)
+        moved = _moved(before, now) if before else np.full((len(MOVES), len(now)), np.nan)
+        found.append(dict(zip(MOVES, moved, strict=True), to_last=_moved(now, last)[0]))
         before = now
     return found
 

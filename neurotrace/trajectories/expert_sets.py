@@ -6,19 +6,23 @@ grows with the power of the test as well as with what the model shares. Every co
 read beside the same count under a null that keeps the sizes.
 """
 
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from neurotrace import probes
 from neurotrace.probes.trades import trade
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.evidence import SCORES
-from neurotrace.trajectories.halved import Halved
+from neurotrace.trajectories.halved import Halved, by_language
 from neurotrace.trajectories.lifts import StepKey, step_keys
+from neurotrace.trajectories.parts import kept
 
+PART = "expert_sets"
 TRADES = 10  # for each concept of a layer and language, between two draws
 STREAM = 41
 
@@ -31,20 +35,18 @@ class ExpertSets:
     ----------
     halved, deranged
         The sentences' two halves, with the store's labels and with deranged ones.
-    own, silent
-        For each step ``(lang, concept, neuron)`` bool, as packed bits, by either labels.
     alpha, least, score, seed
         What the sets were called with, and what divided the sentences.
     """
 
     halved: Halved
     deranged: Halved
-    own: list[NDArray[np.uint8]]
-    silent: list[NDArray[np.uint8]]
     alpha: float
     least: float
     score: str
     seed: int
+    # Without parts to read from: the members of each checkpoint, deflated.
+    _made: dict[StepKey, list[bytes]] = field(default_factory=dict, repr=False)
 
     @property
     def store(self) -> ActivationStore:
@@ -64,14 +66,57 @@ class ExpertSets:
         return {"path": self.halved.path, "method": "bh", "family": family} | named
 
     def at(self, number: int, *, silent: bool = False) -> NDArray[np.bool_]:
-        """``(lang, concept, neuron)`` of one checkpoint, by its place in the series."""
-        n_neurons = int(self.halved.widths.sum())
-        packed = (self.silent if silent else self.own)[number]
-        return np.unpackbits(packed, axis=-1, count=n_neurons).astype(bool)
+        """``(lang, concept, neuron)`` of one checkpoint, by its place in the series.
+
+        Computed when it is first asked for.
+
+        Parameters
+        ----------
+        silent
+            By deranged labels.
+        """
+        gaps = self._gaps(step_keys(self.store)[number], "silent" if silent else "own")
+        found = np.zeros(self.shape, bool)
+        found.ravel()[np.cumsum(gaps, dtype=np.intp) - 1] = True
+        return found
 
     def number(self, step: StepKey) -> int:
         """A checkpoint's place in the series."""
         return step_keys(self.store).index(step)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Numbers of languages, concepts and neurons."""
+        n_concepts = self.halved.labels.shape[1]
+        return len(self.halved.rows), n_concepts, int(self.halved.widths.sum())
+
+    def _gaps(self, step: StepKey, name: str) -> NDArray[np.uint32]:
+        """Steps from one member to the next in (lang, concept, neuron) order, by either labels."""
+        settings = {key: value for key, value in self.attrs.items() if key != "family"}
+        if self.store.parts is not None:
+            part = kept(self.store, step, lambda: self._called(step), name=PART, settings=settings)
+            return np.asarray(part[name].values)
+        if step not in self._made:
+            found = self._called(step)
+            self._made[step] = [
+                zlib.compress(found[one].values.tobytes(), 1) for one in ("own", "silent")
+            ]
+        return np.frombuffer(zlib.decompress(self._made[step][name == "silent"]), np.uint32)
+
+    def _called(self, step: StepKey) -> xr.Dataset:
+        """Called on half A, confirmed on half B: by the store's labels and by deranged ones."""
+        lang, concept, neuron, p_a, p_b = _candidates(self, step)
+        _, n_concepts, n_neurons = self.shape
+        found = {}
+        for name, first in (("own", 0), ("silent", n_concepts)):
+            here = np.flatnonzero((concept >= first) & (concept < first + n_concepts))
+            called = here[_passes(p_a[here], int(np.prod(self.shape)), self.alpha)]
+            sure = called[_passes(p_b[called], len(called), self.alpha)]
+            row = lang[sure].astype(np.intp) * n_concepts + concept[sure] - first
+            place = row * n_neurons + neuron[sure]
+            gaps = np.diff(np.sort(place), prepend=-1).astype(np.uint32)
+            found[name] = (f"{name}_member", gaps)
+        return xr.Dataset(found)
 
 
 def expert_sets(
@@ -106,16 +151,7 @@ def expert_sets(
         raise ValueError(f"got score {score!r}; valid are {', '.join(SCORES)}")
     halved = Halved.of(store, path, n_splits=1, seed=seed)
     deranged = Halved.of(store, path, n_splits=1, seed=seed, null="deranged")
-    labels = np.hstack([halved.labels, deranged.labels])  # one ranking serves both
-    own: list[NDArray[np.uint8]] = []
-    silent: list[NDArray[np.uint8]] = []
-    for step in step_keys(store):
-        p = _p_values(halved, step, labels, score, least)
-        for sets, part in zip((own, silent), np.split(p, 2, axis=2), strict=True):
-            called = probes.call_experts(part[0], alpha=alpha).passes
-            confirmed = probes.call_experts(part[1], alpha=alpha, among=called).passes
-            sets.append(np.packbits(confirmed, axis=-1))
-    return ExpertSets(halved, deranged, own, silent, alpha, least, score, seed)
+    return ExpertSets(halved, deranged, alpha, least, score, seed)
 
 
 def refuse_several(store: object) -> None:
@@ -178,19 +214,35 @@ def coincidences(
         yield counts.reshape(n_concepts, n_neurons)
 
 
-def _p_values(
-    halved: Halved, step: StepKey, labels: NDArray[np.int8], score: str, least: float
-) -> NDArray[np.float32]:
-    """``(half, lang, concept, neuron)``; 1 where AUROC on half A stays below ``least``."""
-    by_layer = []
-    for layer in halved.store.layers:
-        X = halved.store.read(step, layer, halved.path).values
-        X = X.astype(np.float32) if X.dtype == np.float16 else X
-        by_language = [
-            _halves(X[own], labels[own], halved.in_a[0, own], score, least) for own in halved.rows
-        ]
-        by_layer.append(np.stack(by_language, axis=1))
-    return np.concatenate(by_layer, axis=-1)
+def _candidates(sets: ExpertSets, step: StepKey) -> tuple[NDArray, ...]:
+    """What may be called: lang, concept, neuron, p-value on half A and on half B.
+
+    Concepts count on with the deranged ones: one ranking serves both. The step-up never calls a
+    p-value above its rate, so that the others need not be held; all count as tests.
+    """
+    halved = sets.halved
+    labels = np.hstack([halved.labels, sets.deranged.labels])
+    found: list[tuple[NDArray, ...]] = []
+    starts = np.cumsum(halved.widths) - halved.widths
+    for start, layer in zip(starts, halved.store.layers, strict=True):
+        read = by_language(halved.store, step, layer, halved.path, halved.rows)
+        for lang, (own, held) in enumerate(read):
+            X = held.astype(np.float32) if held.dtype == np.float16 else held
+            p = _halves(X, labels[own], halved.in_a[0, own], sets.score, sets.least)
+            concept, neuron = np.nonzero(p[0].astype(np.float64) <= sets.alpha)
+            here = np.full(len(concept), lang, np.int16), concept.astype(np.int16)
+            place = (start + neuron).astype(np.int32)
+            found.append((*here, place, *(side[concept, neuron] for side in p)))
+    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+
+
+def _passes(p: NDArray[np.floating], n_tests: int, alpha: float) -> NDArray[np.bool_]:
+    """Which p-values :func:`neurotrace.probes.call_experts` calls among so many tests, given at
+    least all those that are ``alpha`` or less."""
+    p = p.astype(np.float64)
+    ordered = np.sort(p)
+    reached = np.flatnonzero(ordered * (1.0 * n_tests / np.arange(1, len(p) + 1)) <= alpha)
+    return p <= ordered[reached[-1]] if len(reached) else np.zeros(len(p), bool)
 
 
 def _halves(
@@ -200,4 +252,4 @@ def _halves(
     kind: probes.significance.Score = "auroc" if score == "auroc" else "average_precision"
     p = np.stack([probes.p_values(X[side], labels[side], score=kind) for side in (in_a, ~in_a)])
     p[0, probes.auroc(X[in_a], labels[in_a]) < least] = 1
-    return p.astype(np.float32)  # all of a checkpoint's tests are held at once
+    return p.astype(np.float32)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from neurotrace.nodes import node_draws
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.halved import SCORES, Halved
-from neurotrace.trajectories.lifts import StepKey, along_steps
+from neurotrace.trajectories.lifts import StepKey, along_steps, step_keys
+from neurotrace.trajectories.parts import kept, twin_hash
 
 PASSES = 0.5  # average precision at which a neuron is said to serve a concept
 LEARNED = 99  # percentile of the re-initialised twin's neurons that a learned one exceeds
@@ -54,12 +55,14 @@ def expertise(
         ap, roc = (_held_out(halved, step, chosen, score) for score in SCORES)
         return xr.Dataset({"value": (dims, ap), "auroc": (dims, roc)})
 
-    result = along_steps(store, one).assign_coords(
+    about = {"path": path, "n_best": n_best, "n_splits": n_splits}
+    result = along_steps(store, one, name="expertise", settings={**about, "seed": seed})
+    result = result.assign_coords(
         concept=store.concepts, lang_a=store.languages, lang_b=store.languages
     )
     result["chance"] = (("concept", "lang_b"), halved.chance())
     result["auroc_chance"] = xr.DataArray(0.5)
-    result.attrs |= {"path": path, "n_best": n_best, "n_splits": n_splits}
+    result.attrs |= about
     return result
 
 
@@ -107,9 +110,9 @@ def top_neurons(
     halved = Halved.of(store, path, n_splits=1, seed=seed)
     chosen = halved.experts(step, n_best, layers=store.layers)[:, 0, 0]
     chance = halved.chance()
-    learned = (
-        None if twin is None else _twin_threshold(Halved(twin, path, halved.labels, halved.in_a))
-    )
+    learned = None
+    if twin is not None:
+        learned = _twin_threshold(Halved(twin, path, halved.labels, halved.in_a), seed)
     rows = []
     for at, inside, neurons, column in _by_layer(halved, chosen):
         ap, roc = (
@@ -143,6 +146,24 @@ def top_neurons(
     language = frame["lang"].map({lang: order for order, lang in enumerate(store.languages)})
     frame = frame.assign(order=language).sort_values(["concept", "order", "rank"])
     return frame.drop(columns="order").reset_index(drop=True)
+
+
+def best_neurons(store: ActivationStore, *, path: str, seed: int) -> xr.Dataset:
+    """:func:`top_neurons` at the last step over ``example``, read where it is kept."""
+    last = step_keys(store)[-1]
+
+    def compute() -> xr.Dataset:
+        frame = top_neurons(store, last, path=path, twin=store.twin, seed=seed)
+        return frame.rename_axis("example").to_xarray()
+
+    settings = {"path": path, "seed": seed, "twin": twin_hash(store.twin)}
+    found = kept(store, last, compute, name="top_neurons", settings=settings)
+    return found.assign_attrs(step=int(store.steps[-1]), path=path)
+
+
+def expert_bars(twin: ActivationStore, *, path: str, seed: int) -> NDArray[np.float64]:
+    """What the neurons of a re-initialised model reach on half B, as ``learned`` is told by."""
+    return _twin_threshold(Halved.of(twin, path, n_splits=1, seed=seed), seed)
 
 
 def _by_layer(
@@ -182,11 +203,17 @@ def _held_out(
     return total / (n_splits * 2 * n_best)
 
 
-def _twin_threshold(twin: Halved) -> NDArray[np.float64]:
+def _twin_threshold(twin: Halved, seed: int) -> NDArray[np.float64]:
     """99th percentile of AP on half B over each layer's neurons: ``(layer, lang, concept)``."""
-    step = twin.store.steps[0]
-    scores = [_half_b(twin, step, layer, "average_precision") for layer in twin.store.layers]
-    return np.stack([np.percentile(of_layer, LEARNED, axis=-1) for of_layer in scores])
+    store, step = twin.store, twin.store.steps[0]
+
+    def compute() -> xr.Dataset:
+        scores = (_half_b(twin, step, layer, "average_precision") for layer in store.layers)
+        bars = np.stack([np.percentile(of_layer, LEARNED, axis=-1) for of_layer in scores])
+        return xr.Dataset({"ap": (("layer", "lang", "concept"), bars)})
+
+    settings = {"path": twin.path, "seed": seed}
+    return np.asarray(kept(store, step, compute, name="expert_bars", settings=settings)["ap"])
 
 
 def _best_other(ap: NDArray[np.float32], concept: int, names: list[str]) -> dict[str, Any]:

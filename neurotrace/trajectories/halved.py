@@ -83,10 +83,9 @@ class Halved:
         neurons: NDArray[np.intp] | None = None,
     ) -> Iterator[NDArray[np.float32]]:
         """``(split, half, concept, neuron)`` for one language after the other."""
-        X = self.store.read(step, layer, self.path).values
-        X = X if neurons is None else X[:, neurons]
-        for own in self.rows:
-            yield SCORES[score](probes.rank(X[own]), self.labels[own], self.in_a[:, own])
+        for own, X in by_language(self.store, step, layer, self.path, self.rows):
+            some = X if neurons is None else X[:, neurons]
+            yield SCORES[score](probes.rank(some), self.labels[own], self.in_a[:, own])
 
     def experts(
         self, step: StepKey, k: int, *, layers: Sequence[int], score: str = "average_precision"
@@ -95,15 +94,16 @@ class Halved:
 
         The first neuron of the first of ``layers`` has index 0.
         """
-        return next(sets for _, sets in self.pools(step, [(layers, k)], score=score))
+        found = next(sets for _, sets in self.pools(step, [(layers, k)], score=score))
+        return found.astype(np.intp)
 
     def pools(
         self, step: StepKey, asked: Sequence[Pool], *, score: str = "average_precision"
-    ) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    ) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Best neurons of several pools of layers, all from one scoring of the sentences.
 
-        Yields each pool's number in ``asked`` and its sets, as :meth:`experts` gives them, once
-        the last of its layers is scored.
+        Yields each pool's number in ``asked`` and its sets, as :meth:`experts` gives them but in
+        half the bytes, once the last of its layers is scored.
         """
         best = {at: [probes.BestExperts(k) for _ in self.rows] for at, (_, k) in enumerate(asked)}
         left = {at: set(layers) for at, (layers, _) in enumerate(asked)}
@@ -115,7 +115,7 @@ class Halved:
             for at in into:
                 left[at].remove(layer)
                 if not left[at]:
-                    yield at, np.stack([kept.indices for kept in best.pop(at)])
+                    yield at, _gathered(best.pop(at))
 
     def _offset(self, layers: Sequence[int], layer: int) -> int:
         """Neurons of a pool that come before a layer's first."""
@@ -143,3 +143,33 @@ class Halved:
                 ]
             )
         )
+
+
+def by_language(
+    store: ActivationStore, step: StepKey, layer: int, path: str, rows: Sequence[NDArray[np.intp]]
+) -> Iterator[tuple[NDArray[np.intp], NDArray]]:
+    """Row numbers and responses of one language after the other.
+
+    Languages that stand one after the other are read one by one: all sentences of a wide layer
+    are more than the rest of the work needs.
+    """
+    if all(own[-1] - own[0] < 2 * len(own) for own in rows):
+        for own in rows:
+            yield own, store.read(step, layer, path, rows=own).values
+        return
+    X = store.read(step, layer, path).values
+    for own in rows:
+        yield own, X[own]
+
+
+def _gathered(kept: list[probes.BestExperts]) -> NDArray[np.int32]:
+    """``(lang, …, k)`` sets of all languages; each is let go as soon as it is copied."""
+    found: NDArray[np.int32] | None = None
+    for at in range(len(kept)):
+        own = kept.pop(0).indices
+        if found is None:
+            found = np.empty((len(kept) + 1, *own.shape), np.int32)
+        found[at] = own
+    if found is None:
+        raise ValueError("got no languages; expected at least one")
+    return found

@@ -82,13 +82,15 @@ def handles(
     k = probes.n_experts(top, int(halved.widths.sum()))
     experts = halved.experts(step, k, layers=store.layers)[:, 0, 0]
     positive, negative, drawn = _rows(halved, langs, named, n_sources, seed)
-    parts = [
-        _of_layer(store.read(step, layer, path).values, positive, negative, drawn)
-        for layer in store.layers
-    ]
-    sources, medians, directions = (
-        np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)
-    )
+    n_neurons, shape = int(halved.widths.sum()), (len(langs), len(named))
+    sources = np.empty((*shape, len(drawn[0][0]), n_neurons), np.float32)
+    medians, directions = (np.empty((*shape, n_neurons), np.float32) for _ in range(2))
+    for stop, width, layer in zip(
+        np.cumsum(halved.widths), halved.widths, store.layers, strict=True
+    ):
+        found = _of_layer(store.read(step, layer, path).values, positive, negative, drawn)
+        for whole, part in zip((sources, medians, directions), found, strict=True):
+            whole[..., stop - width : stop] = part
     return Handles(
         languages=[store.languages[lang] for lang in langs],
         concepts=[store.concepts[concept] for concept in named],

@@ -130,8 +130,7 @@ def ilo(
             parts.append(part)
         return xr.concat(parts, dim=pd.Index(store.layers, name="layer"))
 
-    result = along_steps(store, one)
-    result.attrs |= {
+    about = {
         "path": path,
         "k": k,
         "t": t,
@@ -139,7 +138,8 @@ def ilo(
         "permutations": permutations,
         "sentences": len(next(iter(rows.values()))),
     }
-    return result
+    settings = about | {"sentences": sentences, "strata": kinds, "seed": seed}
+    return along_steps(store, one, name="ilo", settings=settings).assign_attrs(about)
 
 
 def companions(
@@ -204,7 +204,9 @@ def companions(
                 parts.append(_no_pairs(len(rows)))
         return xr.concat(parts, dim=pd.Index(store.layers, name="layer"))
 
-    result = along_steps(store, one).assign_coords(lang_a=list(rows), lang_b=list(rows))
+    settings = {"path": path, "k": k, "metric": metric, "sentences": sentences, "seed": seed}
+    result = along_steps(store, one, name="companions", settings=settings)
+    result = result.assign_coords(lang_a=list(rows), lang_b=list(rows))
     result = result.assign(
         chance=mexa_chance(n), mutual_chance=knn_agreement_chance(n, k), retrieval_chance=1 / n
     )

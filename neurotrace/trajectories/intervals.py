@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurotrace import nodes
 from neurotrace.nodes import interval
-from neurotrace.trajectories.overlap import reliability_root
+from neurotrace.trajectories.agreement import reliability_root
 
 FRACTIONS = ("value", "stratified", "wrong_concept", "same_half", "rel", "ceiling")
 AVERAGED = ("value", "stratified", "wrong_concept", "same_half", "excess")

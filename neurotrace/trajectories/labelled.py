@@ -4,6 +4,7 @@ A trace over all analyses must not fail because its sentences are too few for on
 print zeros where nothing could have been called: both are asked before anything is read.
 """
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 
 from neurotrace import probes
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.evidence import Questions
+from neurotrace.trajectories.evidence import Bars, Questions
 from neurotrace.trajectories.halved import Halved
-from neurotrace.trajectories.labels import CONTROLS, label_counts, neuron_labels
-from neurotrace.trajectories.lifts import language_rows, step_keys
+from neurotrace.trajectories.label_counting import CONTROLS, Counting, Judged
+from neurotrace.trajectories.labels import PART, label_counts, neuron_table
+from neurotrace.trajectories.lifts import StepKey, language_rows, step_keys
+from neurotrace.trajectories.parts import Part, kept
 
 ALPHA = 0.05
+TABLE = "labelled_neurons"
 PER_KIND = 50  # rows of the table for each kind: no kind crowds out another
 FEWEST = 8  # groups with a concept, and without it, in each language: halves and nulls need them
 
@@ -111,14 +115,62 @@ def labelled(
     1, 0 or NaN, at most 50 rows a kind. Attributes ``step path languages alpha method least family
     family_languages scripts`` and ``<kind>_called``, the neurons there are of each kind.
     """
-    frame = neuron_labels(store, step_keys(store)[-1], path=path, twin=store.twin, seed=seed)
+    last, counting = step_keys(store)[-1], _usual(store, path, None, seed)
+
+    def compute() -> xr.Dataset:
+        return _table(counting, last, counting.judged(last))
+
+    return kept(store, last, compute, name=TABLE, settings=_told(counting))
+
+
+def labels_kept(
+    store: ActivationStore,
+    *,
+    path: str,
+    texts: list[str] | None,
+    seed: int,
+    last: bool,
+) -> None:
+    """Have the counts of every checkpoint kept, and its table where it may be the last one."""
+    counting = _usual(store, path, texts, seed)
+    parts = [Part.of(PART, counting.settings), Part.of(TABLE, _told(counting))][: 1 + last]
+    for step in step_keys(store):
+
+        def compute(step: StepKey = step) -> list[xr.Dataset]:
+            judged = counting.judged(step)
+            counts = counting.counts(step, judged)
+            return [counts, _table(counting, step, judged)] if last else [counts]
+
+        store.parts.together(step, parts, compute)
+
+
+def label_bars(twin: ActivationStore, *, path: str, seed: int) -> Bars | None:
+    """What the neurons of a re-initialised model reach, kept for all checkpoints."""
+    return replace(_usual(twin, path, None, seed), twin=twin).bars
+
+
+def _usual(store: ActivationStore, path: str, texts: list[str] | None, seed: int) -> Counting:
+    """Counting with the settings that a trace has no options for."""
+    twin = store.twin
+    return Counting(store, path, "auroc", ALPHA, "bh", probes.LEAST, twin, texts, 20, seed)
+
+
+def _told(counting: Counting) -> dict[str, object]:
+    """Settings of the table, which knows of no texts."""
+    return {name: value for name, value in counting.settings.items() if name != "texts"}
+
+
+def _table(counting: Counting, step: StepKey, judged: Judged) -> xr.Dataset:
+    store, path = counting.store, counting.path
+    frame = neuron_table(counting, step, judged)
     kinds = [kind for kind in probes.KINDS if kind != "neither"]
     kept = pd.concat([_surest(frame[frame["kind"] == kind]) for kind in kinds], ignore_index=True)
     attrs = {name: frame.attrs[name] for name in ("alpha", "method", "least", "family")}
     attrs |= {name: frame.attrs[name] for name in ("family_languages", "scripts")}
     attrs |= {f"{kind}_called": int((frame["kind"] == kind).sum()) for kind in kinds}
     columns = {str(name): ("example", _plain(kept[name])) for name in kept.columns}
-    attrs |= {"step": int(store.steps[-1]), "path": path, "languages": len(store.languages)}
+    number = step[1] if isinstance(step, tuple) else step
+    attrs |= {"step": number, "path": path, "languages": len(store.languages)}
     return xr.Dataset(columns, attrs=attrs)
 
 

@@ -5,8 +5,6 @@ discovery rate; figures come from half B. The same pipeline on labels that mean 
 many neurons are called for nothing.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -14,12 +12,10 @@ from numpy.typing import NDArray
 
 from neurotrace import probes
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.evidence import Bars, Evidence, Questions
+from neurotrace.trajectories.label_counting import Counting, Judged
 from neurotrace.trajectories.lifts import StepKey, along_steps, language_rows
 
-CONTROLS = {"chance": "deranged", "pseudo": "pseudo"}
-EVIDENCE = ("concept", "word", "undecided")
-PAIRS = ("exactly_one", "at_least_two", "all")
+PART = "labels"
 RATE = "mlp.hook_pre/rate"
 
 
@@ -73,15 +69,18 @@ def neuron_labels(
     ValueError
         For an unknown score or method, or too few groups for two halves.
     """
-    questions = Questions.of(store, path, score=score, least=least, seed=seed)
-    bars = None if twin is None else questions.bars(twin)
-    evidence = questions.ask(step)
-    frame = _frame(questions, evidence, bars, *_calls(questions, evidence, alpha, method))
-    pairs = _pair_counts(questions, evidence, alpha, method, replicates=replicates)
-    frame["coincidence"] = _coincidence(frame, pairs, len(store.languages))
+    counting = Counting(store, path, score, alpha, method, least, twin, None, replicates, seed)
+    return neuron_table(counting, step, counting.judged(step))
+
+
+def neuron_table(counting: Counting, step: StepKey, judged: Judged) -> pd.DataFrame:
+    """The row table of one checkpoint that was judged."""
+    store, frame = counting.store, judged.frame
+    frame["coincidence"] = _coincidence(frame, judged.pairs, len(store.languages))
     if RATE in store.paths:
         frame["lape"] = _lape(store, step)
-    frame.attrs |= {"path": path, "score": score, "least": least, "seed": seed}
+    names = ("path", "score", "least", "seed")
+    frame.attrs |= {name: getattr(counting, name) for name in names}
     return frame
 
 
@@ -129,137 +128,20 @@ def label_counts(
     the central ``1 − alpha`` of a null that keeps each neuron's number of concepts: what sharing
     exceeds when it is more than coincidence.
     """
-    own = Questions.of(store, path, score=score, least=least, seed=seed)
-    nulls = {
-        name: Questions.of(store, path, score=score, least=least, seed=seed, null=null)
-        for name, null in CONTROLS.items()
-        if null != "pseudo" or len(store.concepts) > 1
-    }
-    control = None if texts is None else own.arbitrary_words(texts)
-    if control is not None:
-        nulls["words"] = control
-    bars = None if twin is None else own.bars(twin)
-
-    def one(step: StepKey) -> xr.Dataset:
-        evidence = own.ask(step)
-        served, told = _calls(own, evidence, alpha, method)
-        frame = _frame(own, evidence, bars, served, told)
-        found = _kind_counts(frame, twin is not None)
-        found["tells"] = ("lang", _told_by_language(told, len(store.languages)))
-        for name, questions in nulls.items():
-            silent = _calls(questions, questions.ask(step, show=False), alpha, method)
-            kinds = probes.kinds_of(*silent)[0]
-            found |= {f"{kind}_{name}": float((kinds == kind).sum()) for kind in probes.KINDS}
-            if name == "chance":
-                by_language = _told_by_language(silent[1], len(store.languages))
-                found["tells_chance"] = ("lang", by_language)
-        found |= _pair_counts(own, evidence, alpha, method, replicates=replicates)
-        return xr.Dataset(found)
-
-    result = along_steps(store, one).assign_coords(lang=store.languages)
-    if not any(one.kind == "script" for one in own.sets):
+    counting = Counting(store, path, score, alpha, method, least, twin, texts, replicates, seed)
+    result = along_steps(
+        store,
+        lambda step: counting.counts(step, counting.judged(step)),
+        name=PART,
+        settings=counting.settings,
+    ).assign_coords(lang=store.languages)
+    if not any(one.kind == "script" for one in counting.own.sets):
         result = result.assign(
             {name: result[name] * np.nan for name in result if str(name).startswith("script")}
         )
     result.attrs |= {"path": path, "score": score, "alpha": alpha, "method": method}
     result.attrs |= {"least": least, "seed": seed, "neurons": int(sum(store.width(path)))}
     return result
-
-
-def _calls(
-    questions: Questions, evidence: Evidence, alpha: float, method: probes.Method
-) -> tuple[probes.Served, probes.Told | None]:
-    """Concepts and languages of every neuron, called on half A and confirmed on half B."""
-    served = probes.languages_served(*evidence.p, alpha=alpha, method=method)
-    if not questions.sets:
-        return served, None
-    first, second = (
-        probes.wins_p_value(wins, n, least=questions.least)
-        for wins, n in zip(evidence.wins, questions.n_compared, strict=True)
-    )
-    called = probes.call_experts(first, alpha=alpha, method=method)
-    confirmed = probes.call_experts(second, alpha=alpha, method=method, among=called.passes)
-    return served, probes.Told(questions.sets, called, confirmed)
-
-
-def _frame(
-    questions: Questions,
-    evidence: Evidence,
-    bars: Bars | None,
-    served: probes.Served,
-    told: probes.Told | None,
-) -> pd.DataFrame:
-    """The row table, with the layer of every neuron."""
-    store, widths = questions.halved.store, questions.halved.widths
-    learned = (None, None) if bars is None else tuple(np.repeat(bar, widths, -1) for bar in bars)
-    shown = probes.HeldOut(
-        ap=np.asarray(evidence.ap),
-        auroc=np.asarray(evidence.auroc),
-        chance=questions.chance,
-        wins=evidence.wins[1],
-        without_word=evidence.without_word,
-        twin_ap=learned[0],
-        twin_wins=learned[1],
-    )
-    frame = probes.neuron_kinds(
-        served, shown, told, languages=store.languages, concepts=store.concepts
-    )
-    frame["neuron"] = np.concatenate([np.arange(width) for width in widths])
-    frame.insert(0, "layer", np.repeat(store.layers, widths))
-    return frame
-
-
-def _kind_counts(frame: pd.DataFrame, with_twin: bool) -> dict[str, Any]:
-    """Neurons of each kind, those learned among them, and what concepts' neurons rest on."""
-    counts: dict[str, Any] = {}
-    for kind in probes.KINDS:
-        own = frame[frame["kind"] == kind]
-        learned = float(own["learned"].sum()) if with_twin else np.nan
-        counts |= {kind: float(len(own)), f"{kind}_learned": learned}
-        counts |= {f"{kind}_pseudo": np.nan, f"{kind}_words": np.nan}  # until they are counted
-    return counts | {name: float((frame["evidence"] == name).sum()) for name in EVIDENCE}
-
-
-def _told_by_language(told: probes.Told | None, n_languages: int) -> NDArray[np.float64]:
-    """``(lang,)`` neurons that answer to this language alone."""
-    counts = np.zeros(n_languages)
-    if told is not None:
-        for number, one in enumerate(told.sets):
-            if len(one.members) == 1:
-                counts[one.members[0]] += (told.widest == number).sum()
-    return counts
-
-
-def _pair_counts(
-    questions: Questions,
-    evidence: Evidence,
-    alpha: float,
-    method: probes.Method,
-    *,
-    replicates: int,
-) -> dict[str, float]:
-    """Pairs by number of languages, beside what each neuron's number of concepts allows.
-
-    Here every language calls for itself, one family of languages × concepts × neurons: the null
-    has languages choose independently, and would not fit calls of several languages at once.
-    """
-    called = probes.call_experts(evidence.p[0], alpha=alpha, method=method).passes
-    passes = probes.call_experts(evidence.p[1], alpha=alpha, method=method, among=called).passes
-    halved = questions.halved
-    drawn = probes.degree_preserving(
-        passes,
-        np.repeat(np.arange(len(halved.widths)), halved.widths),
-        replicates=replicates,
-        seed=questions.seed,
-    )
-    found: dict[str, float] = {}
-    for name, count, draws in zip(PAIRS, probes.shared_counts(passes), drawn, strict=True):
-        # A single concept has nothing to trade with.
-        null = draws if passes.shape[1] > 1 else np.full(1, np.nan)
-        low, high = np.quantile(null, [alpha / 2, 1 - alpha / 2])
-        found |= {name: float(count), f"{name}_chance": float(null.mean())}
-        found |= {f"{name}_chance_low": float(low), f"{name}_chance_high": float(high)}
-    return found
 
 
 def _coincidence(

@@ -1,6 +1,7 @@
 """Do words of two languages cluster alike, and together, over training? C-ALIGN and C-OVERLAP."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations
 from itertools import permutations as ordered
 from typing import Any
@@ -14,14 +15,12 @@ from neurotrace.geometry.cluster_alignment import c_align, covered_rows
 from neurotrace.geometry.cluster_overlap import c_overlap
 from neurotrace.geometry.latent_concepts import discover, stability
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.confounds import sentences
 from neurotrace.trajectories.lifts import StepKey, along_steps, step_keys
+from neurotrace.trajectories.parts import digest_of, kept
 from neurotrace.trajectories.word_rows import (
     SITE,
     Dictionaries,
-    dictionaries,
-    half_of_groups,
-    word_rows,
+    material,
 )
 
 WORDS_A_CLUSTER = 20
@@ -117,7 +116,7 @@ def latent_concepts(
     """
     layers = chosen("layers", layers, store.layers)
     steps = chosen("steps", steps, step_keys(store))
-    table, dictionary = _material(
+    table, dictionary = material(
         store, path, dictionary, texts, languages=languages, top_n=top_n, cap=word_cap, seed=seed
     )
     spaces = _Spaces(table, number_of_clusters(table, clusters), method, seed)
@@ -133,9 +132,9 @@ def latent_concepts(
     }
     overlap = {"theta": theta_overlap, "permutations": permutations, "seed": seed}
 
-    def one(step: StepKey) -> xr.Dataset:
+    def compute(step: StepKey) -> xr.Dataset:
         found = _blank(len(layers), len(spaces.languages))
-        for at, layer in enumerate(layers if step in steps else ()):
+        for at, layer in enumerate(layers):
             X = store.read(step, layer, path, rows=table["row"].to_numpy()).values
             labels = spaces.apart(X)
             found["stability"][1][at] = spaces.stability(X, labels)
@@ -146,6 +145,21 @@ def latent_concepts(
                 for variable, values in zip(name, tables, strict=True):
                     found[variable][1][at] = values
         return xr.Dataset(found)
+
+    settings = {"path": path, "method": method, "clusters": spaces.k, "align": align}
+    settings |= {"overlap": overlap, "covered": covered, "layers": layers, "word_cap": word_cap}
+    settings |= {"languages": spaces.languages, "seed": seed}
+    if store.parts is not None:
+        settings["dictionary"] = digest_of(
+            [(*pair, {word: list(to) for word, to in known.items()})
+             for pair, known in sorted(dictionary.items())]
+        )  # fmt: skip
+
+    def one(step: StepKey) -> xr.Dataset:
+        if step not in steps:
+            return xr.Dataset(_blank(len(layers), len(spaces.languages)))
+        made = partial(compute, step)
+        return kept(store, step, made, name="latent_concepts", settings=settings)
 
     result = along_steps(store, one).assign_coords(
         layer=layers, lang_a=spaces.languages, lang_b=spaces.languages
@@ -236,41 +250,6 @@ class _Spaces:
             pair = c_overlap(labels, langs, together=words, **dials)
             found[:, a, b] = found[:, b, a] = pair.share, pair.chance
         return found
-
-
-def _material(
-    store: ActivationStore,
-    path: str,
-    dictionary: Dictionaries | None,
-    texts: Sequence[str] | None,
-    *,
-    languages: Sequence[str] | None,
-    top_n: int,
-    cap: int,
-    seed: int,
-) -> tuple[pd.DataFrame, Dictionaries]:
-    """The words to cluster, and their translations, which come from other sentences."""
-    if dictionary is not None:
-        table = word_rows(store, path, languages=languages, cap=cap, seed=seed)
-        pairs = list(ordered([str(lang) for lang in pd.unique(table["lang"])], 2))
-        lacking = [f"{a} → {b}" for a, b in pairs if (a, b) not in dictionary]
-        if lacking:
-            raise ValueError(f"got no dictionary of {', '.join(lacking)}; expected all pairs")
-        return _halved(store, table, None, seed), dictionary
-    learned, measured = half_of_groups(store, seed=seed)
-    table = word_rows(store, path, languages=languages, groups=measured, cap=cap, seed=seed)
-    if texts is None:
-        texts = sentences(store).frame["text"].tolist()
-    made = dictionaries(store, texts, path=path, groups=learned, languages=languages, top_n=top_n)
-    return _halved(store, table, measured, seed), made
-
-
-def _halved(
-    store: ActivationStore, table: pd.DataFrame, groups: NDArray | None, seed: int
-) -> pd.DataFrame:
-    """The words, and whether each stands in the first half of the groups."""
-    group = store.examples["group"].to_numpy()[table["example"].to_numpy()]
-    return table.assign(half=np.isin(group, half_of_groups(store, groups=groups, seed=seed)[0]))
 
 
 def _finished(

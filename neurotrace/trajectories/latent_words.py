@@ -1,6 +1,7 @@
 """The words of a layer's clusters, for a human to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from neurotrace.geometry.latent_concepts import cluster_words, discover
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.latent_concepts import chosen, number_of_clusters
 from neurotrace.trajectories.lifts import StepKey, step_keys
+from neurotrace.trajectories.parts import kept
 from neurotrace.trajectories.word_rows import SITE, word_rows
 
 
@@ -49,21 +51,41 @@ def latent_words(
     step = chosen("steps", None if step is None else [step], step_keys(store))[-1]
     table = word_rows(store, path, languages=languages, cap=word_cap, seed=seed)
     k = number_of_clusters(table, clusters)
-    X = store.read(step, layer, path, rows=table["row"].to_numpy()).values
-    labels = discover(X, k, method=method, seed=seed)
-    langs = table["lang"].to_numpy()
-    words = table["word"].to_numpy()
-    mixed = c_overlap(
-        labels, langs, theta=theta_overlap, permutations=permutations, together=words, seed=seed
-    )
-    frame = cluster_words(words, labels, langs, n=n)
-    frame["overlapping"] = frame["cluster"].map(mixed.clusters.set_index("cluster")["overlapping"])
+    settings = {"path": path, "clusters": k, "method": method, "theta": theta_overlap, "n": n}
+    settings |= {"layer": layer, "languages": sorted(set(table["lang"])), "word_cap": word_cap}
+    settings |= {"permutations": permutations, "seed": seed}
+
     number = step[1] if isinstance(step, tuple) else step
+
+    def compute() -> xr.Dataset:
+        X = store.read(step, layer, path, rows=table["row"].to_numpy()).values
+        return _words_of(X, table, settings).assign_attrs(
+            step=number, layer=layer, path=path, clusters=k, theta=theta_overlap
+        )
+
+    return kept(store, step, compute, name="latent_words", settings=settings)
+
+
+def _words_of(X: NDArray, table: pd.DataFrame, settings: Mapping[str, Any]) -> xr.Dataset:
+    """The table of one layer's vectors ``(word, feature)``."""
+    seed = settings["seed"]
+    labels = discover(X, settings["clusters"], method=settings["method"], seed=seed)
+    langs, words = table["lang"].to_numpy(), table["word"].to_numpy()
+    mixed = c_overlap(
+        labels,
+        langs,
+        theta=settings["theta"],
+        permutations=settings["permutations"],
+        together=words,
+        seed=seed,
+    )
+    frame = cluster_words(words, labels, langs, n=settings["n"])
+    frame["overlapping"] = frame["cluster"].map(mixed.clusters.set_index("cluster")["overlapping"])
     frame["overlapping"] = frame["overlapping"].astype(int)
     names = ["cluster", "lang", "size", "types", "words", "overlapping"]
     found = xr.Dataset({name: ("example", _plain(frame[name])) for name in names})
     found["value"], found["chance"] = xr.DataArray(mixed.share), xr.DataArray(mixed.chance)
-    return found.assign_attrs(step=number, layer=layer, path=path, clusters=k, theta=theta_overlap)
+    return found
 
 
 def _plain(column: pd.Series) -> NDArray:

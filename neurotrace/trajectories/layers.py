@@ -105,7 +105,9 @@ def language_identification(
             result["embed"] = probe(store.read(step, None, "embed/tokens").values[kept])
         return result
 
-    result = along_steps(store, one).assign_coords(layer=store.layers)
+    settings = {"site": site, "kind": kind, "disjoint_types": disjoint_types, "seeds": seeds}
+    result = along_steps(store, one, name="language_id", settings=settings)
+    result = result.assign_coords(layer=store.layers)
     result["chance"] = xr.DataArray(1 / len(set(langs)))
     result.attrs |= {
         "path": f"{site}/tokens",
@@ -163,7 +165,8 @@ def retrieval(
                 )
         return xr.Dataset({"value": (("layer", "lang_a", "lang_b"), value)})
 
-    result = along_steps(store, one).assign_coords(
+    settings = {"path": path, "center": center, "candidates": candidates, "seed": seed}
+    result = along_steps(store, one, name="retrieval", settings=settings).assign_coords(
         layer=store.layers, lang_a=list(rows), lang_b=list(rows)
     )
     result["chance"] = xr.DataArray(1 / len(names))
@@ -189,6 +192,7 @@ def loss(store: ActivationStore) -> xr.Dataset:
         value = [float(np.average(nats[rows], weights=weight[rows])) for rows in own]
         return xr.Dataset({"value": ("lang", value)})
 
+    # Read from a table that a stripped file has, too: nothing is kept twice.
     result = along_steps(store, one).assign_coords(lang=store.languages)
     vocabulary = store.header(step_keys(store)[0]).get("vocab_size", np.nan)
     result["chance"] = xr.DataArray(float(np.log(vocabulary)))

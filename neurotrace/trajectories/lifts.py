@@ -1,6 +1,6 @@
 """Lifting pure functions over a store: whatever keeps its `step` is a trajectory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neurotrace import axes, probes
 from neurotrace.runner import map_each
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.parts import kept
 
 StepKey = int | tuple[int, int]
 Score = Callable[[NDArray, NDArray], NDArray]
@@ -26,10 +27,34 @@ def step_keys(store: ActivationStore) -> list[StepKey]:
 
 
 def along_steps(
-    store: ActivationStore, fn: Callable[[StepKey], xr.Dataset], *, executor: str = "serial"
+    store: ActivationStore,
+    fn: Callable[[StepKey], xr.Dataset],
+    *,
+    name: str | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> xr.Dataset:
-    """One Dataset a checkpoint, joined along ``step``; stage and tokens stand beside it."""
-    parts = map_each(fn, step_keys(store), executor=executor)
+    """One Dataset a checkpoint, joined along ``step``; stage and tokens stand beside it.
+
+    Parameters
+    ----------
+    fn
+        What is computed of one checkpoint, from its activations alone.
+    name
+        Under which the store keeps it, where it keeps parts; None for what is not to be kept.
+    settings
+        All that decides its values beside the checkpoint, as JSON holds it.
+    """
+
+    def one(step: StepKey) -> xr.Dataset:
+        if name is None:
+            return fn(step)
+        return kept(store, step, lambda: fn(step), name=name, settings=settings or {})
+
+    return joined(store, map_each(one, step_keys(store)))
+
+
+def joined(store: ActivationStore, parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Datasets of all checkpoints, in order, joined along ``step``."""
     table = store.checkpoints
     steps = pd.Index(table["step"].to_numpy(), name="step")
     joined = xr.concat(parts, dim=steps, coords="different", compat="equals")

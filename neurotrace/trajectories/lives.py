@@ -194,6 +194,7 @@ def _curves(found: _Search, lives: list[_Life], least: int) -> xr.Dataset:
     pairs = {"chance": chance, "null_high": high, "learned": learned}
     pairs["called"] = called.astype(np.int8)
 
+    # No part of a checkpoint: which neurons these are was told by the last one.
     result = along_steps(store, lambda step: _at_step(found.halved, step, lives, called, concept))
     result = result.assign({name: (("neuron", "lang"), held) for name, held in pairs.items()})
     result["serves"] = (result["value"] > np.fmax(high, learned)).sum("lang")

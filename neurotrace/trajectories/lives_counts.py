@@ -66,7 +66,8 @@ def lives_counts(
             }
         )
 
-    result = along_steps(store, one)
+    settings = sets.attrs | {"least_languages": least, "replicates": replicates, "alpha": alpha}
+    result = along_steps(store, one, name="lives_counts", settings=settings)
     pairs = len(store.concepts) * n_neurons
     return result.assign_attrs(sets.attrs | {"least_languages": least, "pairs": pairs})
 

@@ -6,9 +6,8 @@ length and syntax whatever they mean. Overlap cannot exceed how well a language 
 itself, so beside every overlap stands that ceiling and the value corrected for it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 
 from neurotrace import probes
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.agreement import Agreement, with_ceiling
 from neurotrace.trajectories.halved import SCORES, Halved
-from neurotrace.trajectories.lifts import StepKey, along_steps, step_keys
-from neurotrace.trajectories.series_null import corrected_null, exchanges, overlap_null
+from neurotrace.trajectories.lifts import StepKey, joined, step_keys
+from neurotrace.trajectories.parts import Part, ordered
+from neurotrace.trajectories.series_null import exchanges
 
-MIN_RELIABILITY = 0.2  # below it the ceiling is too near chance to divide by
-MIN_ABOVE_CHANCE = 0.15  # of the way from chance to 1: the same, where chance itself is high
+MOST_BYTES = 3 << 29  # of expert sets held at once; beyond it, sentences are ranked several times
 
 
 def expert_overlap(
@@ -148,6 +148,12 @@ class _Question:
         tops = self.top if isinstance(self.top, Sequence) else [self.top]
         return [probes.n_experts(size, n_neurons) for size in tops]
 
+    def part(self, n_neurons: int, settings: Mapping[str, object]) -> Part:
+        """What is kept of a step under this question."""
+        own = {"top": self.top if self.per_layer else self.sizes(n_neurons)}
+        name = "overlap_layers" if self.per_layer else "overlap"
+        return Part.of(name, {**settings, **own})
+
     def shaped(self, result: xr.Dataset, layers: list[int]) -> xr.Dataset:
         """With the axes that were asked for, and no others."""
         result["chance"] = result["chance"].isel(step=0)
@@ -178,14 +184,23 @@ def _measured(
     moved = exchanges(
         halved.labels.shape[1], len(store.languages), replicates=replicates, seed=seed
     )
-    made = {key: _at_step(halved, key, questions, score, moved) for key in step_keys(store)}
-    results = []
-    for number, question in enumerate(questions):
-        by_step = {key: found[number] for key, found in made.items()}
-        result = question.shaped(along_steps(store, by_step.__getitem__), store.layers)
-        about = {"path": path, "n_splits": n_splits, "score": score, "null": null or "none"}
-        results.append(result.assign_coords(names).assign_attrs(about))
-    return results
+    about = {"path": path, "n_splits": n_splits, "score": score, "null": null or "none"}
+    n_neurons, settings = int(halved.widths.sum()), about | {"replicates": replicates, "seed": seed}
+    parts = [question.part(n_neurons, settings) for question in questions]
+
+    def one(step: StepKey) -> list[xr.Dataset]:
+        def compute() -> list[xr.Dataset]:
+            return _at_step(halved, step, questions, score, moved)
+
+        if store.parts is None:
+            return [ordered(found) for found in compute()]
+        return store.parts.together(step, parts, compute)
+
+    made = [[with_ceiling(part, len(store.languages)) for part in one(s)] for s in step_keys(store)]
+    return [
+        question.shaped(joined(store, found), store.layers).assign_coords(names).assign_attrs(about)
+        for question, found in zip(questions, zip(*made, strict=True), strict=True)
+    ]
 
 
 def _at_step(
@@ -204,81 +219,23 @@ def _at_step(
         for (number, _), wide in zip(asked, widths, strict=True)
     ]
     wanted = [(pool, max(ks)) for (_, pool), ks in zip(asked, sizes, strict=True)]
-    found: dict[int, xr.Dataset] = {}
-    for at, sets in halved.pools(step, wanted, score=score):
-        parts = [_agreement(sets[..., :k], widths[at], moved) for k in sizes[at]]
-        found[at] = xr.concat(parts, dim="k")
+    counted = [[Agreement(k, wide) for k in ks] for ks, wide in zip(sizes, widths, strict=True)]
+    for some in _batches(halved, max(k for _, k in wanted)):
+        for at, sets in some.pools(step, wanted, score=score):
+            for agreement in counted[at]:
+                agreement.add(sets[..., : agreement.k])
+    found = [xr.concat([own.means(moved) for own in of_pool], dim="k") for of_pool in counted]
     return [
         xr.concat([found[at] for at, (of, _) in enumerate(asked) if of == number], dim="layer")
         for number in range(len(questions))
     ]
 
 
-def _agreement(
-    sets: NDArray[np.intp], widths: NDArray[np.intp], moved: NDArray[np.intp]
-) -> xr.Dataset:
-    """Every overlap of one step from ``(lang, split, half, concept, k)`` expert sets."""
-    n_langs, _, _, n_concepts, k = sets.shape
-    n_neurons = int(widths.sum())
-    chance = k / n_neurons
-    shape = (n_concepts, n_langs, n_langs)
-    value, same, wrong, stratified = (np.full(shape, np.nan) for _ in range(4))
-    counts = probes.layer_counts(sets, widths)
-    rel = _matched(sets[:, :, 0], sets[:, :, 1]).mean(1).T
-    exchanged = []
-    for a, b in combinations(range(n_langs), 2):
-        crossed = sets[b][:, ::-1]  # half B of b stands against half A of a, and the reverse
-        pairwise = probes.pairwise_overlap(sets[a], crossed, n_neurons).mean((0, 1))
-        expected = probes.layer_stratified(counts[a], counts[b][:, ::-1], widths)
-        for matrix, pair in (
-            (value, np.diagonal(pairwise)),
-            (wrong, _off_diagonal_mean(pairwise)),
-            (same, _matched(sets[a], sets[b]).mean((0, 1))),
-            (stratified, expected.mean((0, 1))),
-        ):
-            matrix[:, a, b] = matrix[:, b, a] = pair
-        exchanged.append(overlap_null(pairwise, moved[:, a], moved[:, b]))
-    dims = ("concept", "lang_a", "lang_b")
-    root = reliability_root(rel[:, :, None], rel[:, None, :], chance)
-    of_pair = rel.mean(0)[np.stack(np.triu_indices(n_langs, 1))]
-    mean_root = reliability_root(of_pair[0], of_pair[1], chance)
-    return xr.Dataset(
-        {
-            "value": (dims, value),
-            "stratified": (dims, stratified),
-            "wrong_concept": (dims, wrong),
-            "same_half": (dims, same),
-            "rel": (("concept", "lang"), rel),
-            "ceiling": (dims, np.where(np.isnan(value), np.nan, chance + root)),
-            "corrected": (dims, (value - chance) / root),
-            "excess": (dims, value - np.fmax(wrong, stratified)),
-            "null": ("replicate", corrected_null(np.stack(exchanged), mean_root, chance)),
-            "chance": ((), chance),
-        }
-    ).assign_coords(k=k)
-
-
-def reliability_root(
-    rel_a: NDArray[np.float64], rel_b: NDArray[np.float64], chance: float | NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """``√((rel_a − chance)(rel_b − chance))``, NaN where a reliability is too low to divide by."""
-    low = np.fmin(rel_a, rel_b)
-    usable = (low >= MIN_RELIABILITY) & (low >= chance + MIN_ABOVE_CHANCE * (1 - chance))
-    with np.errstate(invalid="ignore"):
-        root = np.sqrt((rel_a - chance) * (rel_b - chance))
-    return np.where(usable, root, np.nan)
-
-
-def _matched(a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Shared fraction of corresponding sets: ``(…, k)`` and ``(…, k)`` → ``(…)``."""
-    both = np.sort(np.concatenate([a, b], axis=-1), axis=-1)
-    return (both[..., 1:] == both[..., :-1]).sum(-1) / a.shape[-1]
-
-
-def _off_diagonal_mean(pairwise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each concept the mean overlap with every other one, in either role; NaN for a single."""
-    n = len(pairwise)
-    if n < 2:
-        return np.full(n, np.nan)
-    both = (pairwise.sum(0) + pairwise.sum(1)) / 2 - np.diagonal(pairwise)
-    return both / (n - 1)
+def _batches(halved: Halved, k: int) -> Iterator[Halved]:
+    """The splits, so many at a time that their sets fit into memory."""
+    n_splits = len(halved.in_a)
+    # A set holds the score and the number of each of its neurons while it is gathered.
+    of_split = 2 * len(halved.rows) * halved.labels.shape[1] * k * 8
+    size = min(n_splits, max(1, MOST_BYTES // of_split))
+    for start in range(0, n_splits, size):
+        yield replace(halved, in_a=halved.in_a[start : start + size])

@@ -11,13 +11,12 @@ from neurotrace import probes
 from neurotrace.nodes import MIN_CONCEPTS, interval
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.changes import change_points
+from neurotrace.trajectories.entries import Entry, Get, Task
 from neurotrace.trajectories.expertise import own_draws
 from neurotrace.trajectories.intervals import node_bootstrap, summarize
 from neurotrace.trajectories.onset import onset
 from neurotrace.trajectories.overlap import expert_overlap, expert_overlaps
 
-Task = tuple[str, Callable[[], xr.Dataset]]
-Get = Callable[[str], xr.Dataset]
 NULL_SPLITS = 4  # a null's mean over concepts and pairs needs fewer splits than an estimate
 LEVEL = 0.15  # corrected overlap whose step is compared where a half would flatter a rising curve
 
@@ -47,7 +46,7 @@ def overlap_tasks(
     top: float,
     n_splits: int,
     seed: int,
-) -> list[Task]:
+) -> list[Entry]:
     """Overlap of the neurons and of everything it is held against, each with its summary."""
     n_neurons = sum(store.width(path))
     k = probes.n_experts(top, n_neurons)
@@ -64,28 +63,37 @@ def overlap_tasks(
             seed=seed,
         )
     )
-    made: dict[str, Callable[[], xr.Dataset]] = {
-        "": lambda: both()[0].assign_attrs(main_k=k),
-        "_layers": lambda: both()[1],
-        "_deranged": partial(null, null="deranged"),
-    }
-    if len(store.concepts) > 1:  # a single pseudo-concept would be every sentence
-        made["_pseudo"] = partial(null, null="pseudo")
-    if rotated:
-        made["_rotated"] = lambda: _mean_of([overlap(store, path=p, top=k) for p in rotated])
-    if store.twin is not None:
-        made["_twin"] = partial(overlap, store.twin, path=path, top=k)
-    tasks = [
-        task
-        for suffix, compute in made.items()
-        for task in (
-            (f"overlap{suffix}", compute),
-            (f"summary{suffix}", lambda s=suffix: summarize(get(f"overlap{s}"), seed=seed)),
-        )
+    made = [
+        Entry(
+            "overlap",
+            lambda: both()[0].assign_attrs(main_k=k),
+            score=both,
+            twin=partial(overlap, store, path=path, top=k),
+        ),
+        Entry("overlap_layers", lambda: both()[1]),
+        _read("overlap_deranged", partial(null, null="deranged")),
     ]
+    if len(store.concepts) > 1:  # a single pseudo-concept would be every sentence
+        made.append(_read("overlap_pseudo", partial(null, null="pseudo")))
     if rotated:
-        tasks.append(("basis", lambda: _basis(get("overlap"), get("overlap_rotated"), seed)))
-    return tasks
+        every = lambda: _mean_of([overlap(store, path=p, top=k) for p in rotated])  # noqa: E731
+        made.append(_read("overlap_rotated", every))
+    if store.twin is not None:
+        made.append(Entry("overlap_twin", partial(overlap, store.twin, path=path, top=k)))
+    entries = [both for entry in made for both in (entry, _summary(entry.name, get, seed))]
+    if rotated:
+        entries.append(Entry("basis", lambda: _basis(get("overlap"), get("overlap_rotated"), seed)))
+    return entries
+
+
+def _read(name: str, compute: Callable[[], xr.Dataset]) -> Entry:
+    return Entry(name, compute, score=compute)
+
+
+def _summary(name: str, get: Get, seed: int) -> Entry:
+    """The intervals of an overlap."""
+    summary = name.replace("overlap", "summary", 1)
+    return Entry(summary, lambda: summarize(get(name), seed=seed))
 
 
 def onset_tasks(

@@ -56,7 +56,9 @@ def participation(
         )
 
     layers = store.layers
-    result = along_steps(store, one).assign_coords(layer=layers)
+    settings = {"path": path, "within_languages": within_languages, "seed": seed}
+    result = along_steps(store, one, name="participation", settings=settings)
+    result = result.assign_coords(layer=layers)
     attrs = {"path": path, "neurons": max(store.width(path))}
     return result.assign_attrs(attrs | {"within_languages": int(within_languages)})
 

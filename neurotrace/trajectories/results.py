@@ -85,6 +85,15 @@ def finished(folder: str | Path) -> bool:
     return (Path(folder) / FILE).is_file()
 
 
+def begun(folder: str | Path) -> list[str]:
+    """Names of the results that an unfinished run has so far."""
+    file = Path(folder) / f"{FILE}.partial"
+    try:
+        return _groups(file)
+    except OSError:  # cut off while it was written
+        return []
+
+
 def _load(file: Path, name: str) -> xr.Dataset:
     with xr.open_dataset(file, group=name, engine="h5netcdf") as opened:
         dataset = opened.load()

@@ -14,14 +14,15 @@ from neurotrace import probes
 from neurotrace.nodes import interval, node_draws
 from neurotrace.probes.language_correct import LanguageCorrect, language_correct
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.decodability import concept_decodability, within_and_across
+from neurotrace.trajectories.decodability import decoded_at, within_and_across
 from neurotrace.trajectories.division import NO_EVIDENCE
 from neurotrace.trajectories.halved import Halved
 from neurotrace.trajectories.layers import tokens_of, usual_kind
-from neurotrace.trajectories.lifts import StepKey, along_steps, step_keys
+from neurotrace.trajectories.lifts import StepKey, along_steps
 
 REPLICATES = 500
 SEEDS = 12  # divisions of word types: with three the draw of the types outweighs all else
+DECODED = ("within_draws", "across_draws")
 PASSES = 0.9  # average precision of a neuron that tells a language, on both halves
 
 
@@ -138,20 +139,28 @@ def _identified(store: ActivationStore, site: str, kind: str, seed: int) -> xr.D
         X = store.read(step, layer, path).values[kept]
         return language_correct(X, lang, types=types, groups=groups, seeds=SEEDS, seed=seed)
 
-    # The same tokens are tested whatever the states are.
-    tested = probe(step_keys(store)[0], store.layers[0], f"{site}/tokens").tested
-    averages = _averages(tested, lang, _token_weights(lang, types, groups, seed))
+    held: list[NDArray[np.floating]] = []
+
+    def averages(tested: NDArray[np.bool_]) -> NDArray[np.floating]:
+        # The same tokens are tested whatever the states are.
+        if not held:
+            held.append(_averages(tested, lang, _token_weights(lang, types, groups, seed)))
+        return held[0]
 
     def one(step: StepKey) -> xr.Dataset:
-        correct = [probe(step, layer, f"{site}/tokens").correct[tested] for layer in store.layers]
-        draws = averages @ np.stack(correct, axis=1)
+        found = [probe(step, layer, f"{site}/tokens") for layer in store.layers]
+        tested = found[0].tested
+        correct = [of_layer.correct[tested] for of_layer in found]
+        draws = averages(tested) @ np.stack(correct, axis=1)
         result = xr.Dataset({"language_id_draws": (("replicate", "layer"), draws)})
         if "embed/tokens" in store.paths:
             hits = probe(step, None, "embed/tokens").correct[tested]
-            result["language_id_embed_draws"] = ("replicate", averages @ hits)
+            result["language_id_embed_draws"] = ("replicate", averages(tested) @ hits)
         return result
 
-    result = along_steps(store, one).assign_coords(layer=store.layers)
+    settings = {"site": site, "kind": kind, "seeds": SEEDS, "replicates": REPLICATES, "seed": seed}
+    result = along_steps(store, one, name="roles_language_id", settings=settings)
+    result = result.assign_coords(layer=store.layers)
     return result.assign(language_id_chance=xr.DataArray(1 / len(np.unique(lang))))
 
 
@@ -193,16 +202,24 @@ def _averages(
 
 def _decoded(store: ActivationStore, path: str, n_splits: int, seed: int) -> xr.Dataset:
     """Concept probes in their own language and in the others."""
-    decoded = concept_decodability(store, path=path, n_splits=n_splits, seed=seed)
-    result = within_and_across(decoded, replicates=REPLICATES, seed=seed)
-    silent = concept_decodability(store, path=path, n_splits=1, null="deranged", seed=seed)
-    deranged = within_and_across(silent, replicates=0)["across_draws"]
-    chance = xr.DataArray(float(decoded["chance"].mean()))
-    return result.assign(
-        within_chance=chance,
-        across_chance=chance,
-        across_deranged=deranged.isel(replicate=0, drop=True),
-    )
+    halved = Halved.of(store, path, n_splits=n_splits, seed=seed)
+    silent = Halved.of(store, path, n_splits=1, seed=seed, null="deranged")
+
+    def one(step: StepKey) -> xr.Dataset:
+        # Draws are kept, not what they are of, which a large model has a hundred times as much of.
+        found = within_and_across(
+            decoded_at(halved, step).expand_dims("step"), replicates=REPLICATES, seed=seed
+        )
+        deranged = within_and_across(decoded_at(silent, step).expand_dims("step"), replicates=0)
+        across = deranged["across_draws"].isel(replicate=0, drop=True)
+        return found.assign(across_deranged=across).isel(step=0, drop=True)
+
+    settings = {"path": path, "n_splits": n_splits, "replicates": REPLICATES, "seed": seed}
+    result = along_steps(store, one, name="roles_decoded", settings=settings)
+    chance = xr.DataArray(float(halved.chance().mean()))
+    result = result.assign(within_chance=chance, across_chance=chance)
+    draws = {name: result[name].transpose("replicate", "step", "layer") for name in DECODED}
+    return result.assign(draws)
 
 
 def _experts(
@@ -217,7 +234,9 @@ def _experts(
         share = probes.layer_counts(sets, halved.widths).mean((1, 2)) / k
         return xr.Dataset({"share": (("lang", "concept", "layer"), share)})
 
-    found = along_steps(store, one).assign_coords(layer=store.layers)
+    settings = {"path": path, "k": k, "n_splits": n_splits, "seed": seed}
+    found = along_steps(store, one, name="roles_experts", settings=settings)
+    found = found.assign_coords(layer=store.layers)
     share = found["share"].transpose("step", "lang", "concept", "layer").values
 
     def means(concepts: NDArray[np.float64], langs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -254,7 +273,9 @@ def _language_neurons(store: ActivationStore, path: str, seed: int) -> xr.Datase
         made = {"language_neurons_draws": (("replicate", "layer"), np.stack(draws, axis=1))}
         return xr.Dataset({**made, "language_neurons_chance": ("layer", np.array(chance))})
 
-    return along_steps(store, one).assign_coords(layer=store.layers)
+    settings = {"path": path, "passes": PASSES, "replicates": REPLICATES, "seed": seed}
+    result = along_steps(store, one, name="roles_language_neurons", settings=settings)
+    return result.assign_coords(layer=store.layers)
 
 
 def _tells(

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from neurotrace import axes, nodes, probes
 from neurotrace.nodes import interval
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.agreement import reliability_root
+from neurotrace.trajectories.expert_tables import SPLITS, split_experts
 from neurotrace.trajectories.halved import Halved
 from neurotrace.trajectories.lifts import StepKey, along_steps
-from neurotrace.trajectories.overlap import reliability_root
 
 
 def turnover(experts: xr.Dataset, *, n_neurons: int) -> xr.Dataset:
@@ -71,7 +72,7 @@ def expert_turnover(
     *,
     path: str = "mlp.hook_post/max",
     top: float | int = 0.05,
-    n_splits: int = 4,
+    n_splits: int = SPLITS,
     replicates: int = 1000,
     alpha: float = 0.05,
     seed: int = 0,
@@ -114,7 +115,7 @@ def expert_turnover(
     halved = Halved.of(store, path, n_splits=n_splits, seed=seed)
     n_neurons = int(halved.widths.sum())
     k = probes.n_experts(top, n_neurons)
-    counted = _counted(halved, k)
+    counted = _counted(halved, k, seed)
     draws = _drawn(counted, k / n_neurons, replicates, seed)
     result = xr.Dataset({"chance": xr.DataArray(1 - k / n_neurons)})
     for name in ("value", "corrected", "ceiling"):
@@ -125,13 +126,13 @@ def expert_turnover(
     return result
 
 
-def _counted(halved: Halved, k: int) -> xr.Dataset:
+def _counted(halved: Halved, k: int, seed: int) -> xr.Dataset:
     """Agreements ``(step, concept, lang)``; only two checkpoints' sets are ever held."""
     before: list[NDArray[np.intp]] = []
 
     def one(step: StepKey) -> xr.Dataset:
         # (lang, split, half, concept, k) → half first
-        now = np.moveaxis(halved.experts(step, k, layers=halved.store.layers), 2, 0)
+        now = np.moveaxis(split_experts(halved, step, k, seed=seed), 2, 0)
         last = before.pop() if before else now
         before.append(now)
         found = {

@@ -13,6 +13,7 @@ from neurotrace.concepts.lexicon import WITHOUT_SPACES, script
 from neurotrace.geometry.parallel_words import parallel_dictionary
 from neurotrace.geometry.word_vectors import capped
 from neurotrace.store import ActivationStore
+from neurotrace.trajectories.confounds import sentences
 
 STREAM = 67
 SITE = "hook_resid_post"
@@ -152,6 +153,41 @@ def dictionaries(
         pair = ([held[lang][group] for group in both] for lang in (a, b))
         made[a, b] = parallel_dictionary(*pair, **dials)
     return made
+
+
+def material(
+    store: ActivationStore,
+    path: str,
+    dictionary: Dictionaries | None,
+    texts: Sequence[str] | None,
+    *,
+    languages: Sequence[str] | None,
+    top_n: int,
+    cap: int,
+    seed: int,
+) -> tuple[pd.DataFrame, Dictionaries]:
+    """The words to cluster, and their translations, which come from other sentences."""
+    if dictionary is not None:
+        table = word_rows(store, path, languages=languages, cap=cap, seed=seed)
+        pairs = list(permutations([str(lang) for lang in pd.unique(table["lang"])], 2))
+        lacking = [f"{a} → {b}" for a, b in pairs if (a, b) not in dictionary]
+        if lacking:
+            raise ValueError(f"got no dictionary of {', '.join(lacking)}; expected all pairs")
+        return _halved(store, table, None, seed), dictionary
+    learned, measured = half_of_groups(store, seed=seed)
+    table = word_rows(store, path, languages=languages, groups=measured, cap=cap, seed=seed)
+    if texts is None:
+        texts = sentences(store).frame["text"].tolist()
+    made = dictionaries(store, texts, path=path, groups=learned, languages=languages, top_n=top_n)
+    return _halved(store, table, measured, seed), made
+
+
+def _halved(
+    store: ActivationStore, table: pd.DataFrame, groups: NDArray | None, seed: int
+) -> pd.DataFrame:
+    """The words, and whether each stands in the first half of the groups."""
+    group = store.examples["group"].to_numpy()[table["example"].to_numpy()]
+    return table.assign(half=np.isin(group, half_of_groups(store, groups=groups, seed=seed)[0]))
 
 
 def words_of(text: str, known: frozenset[str] | None = None) -> Iterator[str]:

@@ -28,7 +28,7 @@ from neurotrace.store import ActivationStore, StoreMismatch
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 WHAT = ("mlp.hook_post/max", "hook_resid_post/mean")
 # A remote series has another name, and says which commit it is.
-OF_ORIGIN = ("@model", "@commit")
+OF_ORIGIN = ("@model", "@commit", "@tables_checksum")  # the last is over the first two, too
 
 
 @pytest.fixture(scope="module")

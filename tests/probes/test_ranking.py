@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from neurotrace.probes import auroc, average_precision, average_precision_halves, rank
-from neurotrace.probes.ranking import BLOCK
+from neurotrace.probes import Ranking, auroc, average_precision, average_precision_halves, rank
+from neurotrace.probes.ranking import BLOCK, FEW_SPLITS, LANES
 
 
 def tied(n_examples, n_neurons, dtype, seed=0):
@@ -73,6 +73,41 @@ def test_halves_equal_each_half_scored_alone(labels, dtype):
             alone = average_precision(X[rows], Y[rows])
             np.testing.assert_allclose(ap[split, half], alone, rtol=1e-13)
             np.testing.assert_allclose(roc[split, half], auroc(X[rows], Y[rows]), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_splits", [1, FEW_SPLITS, FEW_SPLITS + 1, LANES + 1, 2 * LANES + 3])
+@pytest.mark.parametrize("score", ["average_precision_halves", "auroc_halves"])
+def test_any_number_of_splits_is_those_splits_one_by_one(n_splits, score):
+    """Few splits are walked one after the other, more of them side by side."""
+    rng = np.random.default_rng(6)
+    X, halves = tied(130, 40, np.float16), even_halves(n_splits, 130)
+    Y = (rng.random((130, 4)) < [0.1, 0.3, 0.3, 0.8]).astype(int)
+    Y[:6], Y[6:12] = 1, 0
+    halves[:, :12:2], halves[:, 1:12:2] = True, False
+    Y[12:, 2:][rng.random((118, 2)) < 0.2] = -1
+    together = getattr(rank(X), score)(Y, halves, dtype=np.float64)
+    for split, half in enumerate(halves):
+        alone = getattr(rank(X), score)(Y, half[None], dtype=np.float64)
+        np.testing.assert_array_equal(together[split], alone[0])
+    whole = average_precision if score.startswith("average") else auroc
+    for side, rows in enumerate((halves[-1], ~halves[-1])):
+        for concept, y in enumerate(Y.T):
+            known = rows & (y >= 0)
+            expected = whole(X[known], y[known])
+            np.testing.assert_allclose(together[-1, side, concept], expected, rtol=1e-13)
+
+
+def test_a_ranking_kept_read_only_is_read():
+    X, halves = tied(60, 5, np.float32), even_halves(9, 60)
+    order = rank(X).order
+    frozen = order.copy()
+    frozen.flags.writeable = False
+    Y = np.arange(60)[:, None] % 3 == np.arange(3)
+    for one in (Ranking(frozen), Ranking(np.asfortranarray(order))):
+        np.testing.assert_array_equal(one.average_precision(Y), average_precision(X, Y))
+        np.testing.assert_array_equal(
+            one.average_precision_halves(Y, halves), average_precision_halves(X, Y, halves)
+        )
 
 
 def test_public_halves_are_the_rankings_in_single_precision():

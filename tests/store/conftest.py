@@ -1,5 +1,6 @@
 """A small file's worth of rows, planted without any model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurotrace.store import CheckpointWriter
+from neurotrace.store import ActivationStore, CheckpointWriter, check_file
 from neurotrace.store.layout import Key, holds_tokens, token_rows
 
 ARRAYS = {
@@ -90,3 +91,28 @@ def planted() -> Planted:
 @pytest.fixture(scope="session")
 def make_planted() -> type[Planted]:
     return Planted
+
+
+def values(file: Path) -> dict[str, np.ndarray]:
+    store = ActivationStore.open(file)
+    return {
+        f"{path}/{layer}": store.read(16, layer, path).to_numpy()
+        for path in store.paths
+        for layer in ([None] if path.startswith("embed") else store.layers)
+    }
+
+
+@pytest.fixture
+def undisturbed() -> Callable[[Path, Planted], None]:
+    """Claim that a file is whole and equal to one that was written in one go."""
+
+    def claim(file: Path, planted: Planted) -> None:
+        assert check_file(file) is None
+        whole = planted.write(file.with_name("undisturbed.h5"))
+        expected, found = values(whole), values(file)
+        assert expected.keys() == found.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+        whole.unlink()
+
+    return claim

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from neurotrace.store import StoreFull, StoreMismatch, partial, writer
+from neurotrace.store import StoreFull, StoreMismatch, check_file, partial, writer
 
 
 def one_partial(folder: Path) -> Path:
@@ -88,6 +88,25 @@ def test_a_file_that_another_process_writes_is_refused_and_kept(
     planted.open(file).close()
 
 
+@pytest.mark.parametrize("name", ["mlp.hook_post/max/00", "examples/lang", "labels"])
+def test_a_partial_file_whose_structure_is_harmed_starts_again(
+    name: str, planted: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "0000_step16.h5"
+    with planted.open(file) as open_writer:
+        open_writer.write(0, planted.slab(0))
+    held = one_partial(tmp_path)
+    with h5py.File(held) as h5:
+        at = h5py.h5o.get_info(h5[name].id).addr
+    with held.open("r+b") as stream:
+        stream.seek(at)
+        stream.write(b"\xff" * 16)
+    with planted.open(file) as open_writer:
+        assert open_writer.n_done == 0
+    planted.write(file)
+    assert check_file(file) is None
+
+
 def test_a_full_disk_at_the_start_leaves_nothing_and_says_how_much_is_needed(
     planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +157,13 @@ def test_no_counted_row_is_lost_to_a_kill_between_two_writes(
     while killed < n_kills:
         child = context.Process(target=written, args=(planted, file, counted))
         child.start()
-        time.sleep(rng.uniform(0.02, 0.35))
+        before = counted.stat().st_size if counted.exists() else 0
+        if rng.random() < 0.3:
+            time.sleep(rng.uniform(0.02, 0.35))
+        else:  # in the middle of the file, however busy the machine is
+            while child.is_alive() and (not counted.exists() or counted.stat().st_size <= before):
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0.0, 0.02))
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         killed += child.exitcode == -signal.SIGKILL

@@ -5,8 +5,8 @@ import pytest
 from planted import PATH, ROTATED, Stage, experts_of, fire, nuisance, rotation
 
 from neurotrace.trajectories import expert_overlap, node_bootstrap, summarize
+from neurotrace.trajectories.agreement import reliability_root
 from neurotrace.trajectories.halved import Halved
-from neurotrace.trajectories.overlap import reliability_root
 
 K = 12
 

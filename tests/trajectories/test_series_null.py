@@ -6,9 +6,10 @@ import xarray as xr
 from planted import PATH, Stage, experts_of, fire
 
 from neurotrace.trajectories import expert_overlap, summarize
+from neurotrace.trajectories.agreement import Agreement, reliability_root, with_ceiling
 from neurotrace.trajectories.halved import Halved
 from neurotrace.trajectories.onset import onset
-from neurotrace.trajectories.overlap import _agreement, expert_overlaps, reliability_root
+from neurotrace.trajectories.overlap import expert_overlaps
 from neurotrace.trajectories.series_null import (
     _cycles,
     _distinct,
@@ -105,6 +106,13 @@ def test_the_order_of_neurons_changes_nothing(series, tmp_path):
     np.testing.assert_allclose(*null, atol=1e-12)
 
 
+def agreement(sets, widths, moved):
+    counted = Agreement(sets.shape[-1], widths)
+    counted.add(sets)
+    kept = counted.means(moved).expand_dims(["layer", "k"])
+    return with_ceiling(kept, len(sets)).isel(layer=0, k=0)
+
+
 @pytest.mark.parametrize(
     ("n_concepts", "n_langs", "distinct"),
     [(1, 2, 1), (2, 2, 1), (3, 2, 2), (4, 2, 9), (5, 2, 24), (4, 3, 18), (5, 3, 72)],
@@ -114,7 +122,7 @@ def test_too_few_exchanges_are_no_null(n_concepts, n_langs, distinct):
     sets = np.arange(n_concepts * 4).reshape(1, 1, 1, n_concepts, 4)
     sets = np.broadcast_to(sets, (n_langs, 2, 2, n_concepts, 4))
     moved = exchanges(n_concepts, n_langs, replicates=5)
-    found = _agreement(sets.astype(np.intp), np.array([64]), moved)
+    found = agreement(sets.astype(np.intp), np.array([64]), moved)
     assert float(found["corrected"].mean()) == pytest.approx(1)
     assert np.isnan(found["null"]).all()
 
@@ -176,7 +184,7 @@ def test_unrelated_sets_pass_the_null_as_often_as_they_should(record_property):
     for seed in range(n):
         drawn = rng.permuted(np.tile(np.arange(120), (3, 8, 1)), axis=-1)[..., :K]
         sets = np.broadcast_to(drawn[:, None, None], (3, 1, 2, 8, K)).astype(np.intp)
-        found = _agreement(sets, np.array([120]), exchanges(8, 3, replicates=99, seed=seed))
+        found = agreement(sets, np.array([120]), exchanges(8, 3, replicates=99, seed=seed))
         alarms += float(found["corrected"].mean()) > np.quantile(found["null"], 0.95)
     record_property("false_alarms", float(alarms / n))
     assert 0.01 <= alarms / n <= 0.08

@@ -1,0 +1,88 @@
+"""The files of leases: their names and numbers, what stands in one, and how old it is."""
+
+import json
+import os
+import re
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from neurotrace.runner.owners import Owner
+
+FOLDER = ".leases"
+# Of one length, so that a release overwrites bytes in place: a full disk cannot refuse it.
+HELD, RELEASED = "occupied", "released"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What stands in a lease's file.
+
+    Attributes
+    ----------
+    state
+        ``"occupied"`` or ``"released"``.
+    token
+        Drawn anew for every lease.
+    expiry
+        Seconds without a touch after which it lapses.
+    since
+        When it was taken, for messages only.
+    """
+
+    state: str
+    token: str
+    owner: Owner
+    expiry: float
+    since: str
+
+    def dump(self, state: str) -> bytes:
+        """One line of JSON."""
+        return (json.dumps(asdict(self) | {"state": state}) + "\n").encode()
+
+    @classmethod
+    def load(cls, text: str) -> "Record | None":
+        """None for a file that is empty or half written."""
+        try:
+            fields = json.loads(text)
+            return cls(**(fields | {"owner": Owner(**fields["owner"])}))
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def folder(file: Path) -> Path:
+    """Where the leases of what lies beside a file are."""
+    return file.parent / FOLDER
+
+
+def named(file: Path, number: int) -> Path:
+    """The lease of that number.
+
+    >>> named(Path("RUN/0007_step512.h5"), 3).as_posix()
+    'RUN/.leases/0007_step512.h5.3.lease'
+    """
+    return folder(file) / f"{file.name}.{number}.lease"
+
+
+def numbers(file: Path) -> list[int]:
+    """Numbers of the leases that a file has had, ascending; the last is its holder's."""
+    pattern = re.compile(re.escape(file.name) + r"\.(\d+)\.lease")
+    matches = (pattern.fullmatch(path.name) for path in folder(file).iterdir())
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def read(path: Path) -> tuple[Record | None, float]:
+    """What a lease says, and when it was touched, by the file system's time."""
+    # Opened before it is asked for its age: network file systems look again at an open alone.
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        return Record.load(stream.read()), os.fstat(stream.fileno()).st_mtime
+
+
+def now(file: Path) -> float:
+    """The time of the file system, as it stamps a file that is made now."""
+    path = folder(file) / f".now-{secrets.token_hex(4)}"
+    try:
+        path.touch(exist_ok=False)
+        return path.stat().st_mtime
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,265 @@
+"""The stages of a trace that many processes can share: checkpoints captured, scored and visited.
+
+What is done is read off the run's files, so that any stage can be left at any time and gone on
+with by the same command, on the same machine or another.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from neurotrace import spaces, trajectories
+from neurotrace.bench import Bench
+from neurotrace.checkpoints import Checkpoint
+from neurotrace.config import CAUSES, SPACES, TraceConfig
+from neurotrace.road import Road, SharesLeft, capture_options
+from neurotrace.runner import Executor, map_each, shard
+from neurotrace.runner.leases import hold
+from neurotrace.store import ActivationStore, check_file, set_aside, strip
+from neurotrace.store.match import TWIN, kept_of, read_header
+from neurotrace.trajectories.parts import FOLDER as SCORES
+from neurotrace.trajectories.results import FILE as RESULTS
+from neurotrace.trajectories.results import begun
+from neurotrace.visits import Visits
+
+
+def place(config: TraceConfig, out: Path) -> Executor:
+    """Where the configuration asks checkpoints to be worked on.
+
+    Raises
+    ------
+    ValueError
+        For options that are not KEY=VALUE, or that nobody reads.
+    """
+    wrong = [option for option in config.executor_options if "=" not in option]
+    if wrong:
+        raise ValueError(f"got executor option {wrong[0]!r}; expected KEY=VALUE, such as time=120")
+    options = dict(option.split("=", 1) for option in config.executor_options)
+    if config.executor == "slurm":
+        options.setdefault("folder", str(out / ".slurm"))
+    return Executor(config.executor, config.workers, options)
+
+
+def scoring_of(config: TraceConfig) -> trajectories.Scoring:
+    """What is scored of each checkpoint."""
+    return trajectories.Scoring(
+        analyses=tuple(name for name in config.analyses if name not in (*CAUSES, *SPACES)),
+        path=config.path,
+        rotated=tuple(config.rotated_paths),
+        score=config.score,
+        top=config.expert_size,
+        n_splits=config.splits,
+        seed=config.seed,
+    )
+
+
+@dataclass(frozen=True)
+class SpaceUnit:
+    """One reading of one checkpoint's states."""
+
+    file: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.file}"
+
+
+Unit = trajectories.Unit | SpaceUnit
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores the checkpoints of a trace, whole or unit by unit; other processes get a copy.
+
+    Attributes
+    ----------
+    road, out
+        The trace and its folder.
+    """
+
+    road: Road
+    out: Path
+
+    def whole(self, file: Path) -> None:
+        """Score a checkpoint and let go of what need not be kept; nothing where that was done."""
+        keep = self.road.config.keep
+        if kept_of(read_header(file)) != "activations":
+            return
+        store, last, twin = self._store(file.name), self._is_last(file.name), file.name == TWIN
+        trajectories.score_step(store, scoring_of(self.road.config), last=last, twin=twin)
+        spaces.score_step(self.road, store, last=last, twin=twin)
+        trajectories.fold(store)
+        # What other checkpoints are held against stays until all of them are scored.
+        if keep != "activations" and not twin:
+            strip(file, keep)
+
+    def __call__(self, unit: Unit) -> None:
+        """Do one unit."""
+        if isinstance(unit, trajectories.Unit):
+            return trajectories.compute(unit)
+        store, last = self._store(unit.file), self._is_last(unit.file)
+        spaces.score_step(self.road, store, last=last, twin=unit.file == TWIN, only=unit.name)
+
+    def left(self, store: ActivationStore) -> list[Unit]:
+        """Units that are not done, of checkpoints whose activations are there."""
+        held = {file for file in self._files(store) if self._held(file)}
+        store = trajectories.attach(store)
+        found: list[Unit] = list(trajectories.units(store, scoring_of(self.road.config)))
+        for file in held:
+            last, twin = self._is_last(file), file == TWIN
+            names = spaces.pending(self.road, self._store(file), last=last, twin=twin)
+            found += [SpaceUnit(file, name) for name in names]
+        return [unit for unit in found if unit.file in held]
+
+    def _files(self, store: ActivationStore) -> Iterator[str]:
+        if store.twin is not None:
+            yield TWIN
+        yield from (str(file) for file in store.checkpoints["file"])
+
+    def _held(self, file: str) -> bool:
+        return kept_of(read_header(self.out / file)) == "activations"
+
+    def _store(self, file: str) -> ActivationStore:
+        if file == TWIN:
+            return trajectories.attach_twin(ActivationStore.open(self.out / TWIN), self.out)
+        return trajectories.attach(ActivationStore(self.out, [self.out / file]))
+
+    def _is_last(self, file: str) -> bool:
+        return file in (TWIN, _file(self.road, self.road.series[-1]))
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Makes the visits of a trace; other processes get a copy."""
+
+    bench: Bench
+
+    def __call__(self, at: int) -> None:
+        Visits(self.bench).make(at)
+
+
+def captured(road: Road, out: Path) -> ActivationStore:
+    """The activations of a run; those that are missing are captured, all or this one's share."""
+    from neurotrace import capture
+
+    if road.captured is not None:
+        return road.captured.store
+    config = road.config
+    scored = Scorer(road, out).whole if config.keep != "activations" else None
+    own = set(share(road))
+    only = [one for one in road.series if _file(road, one) in own]
+    return capture.run(
+        road.series,
+        road.concepts,
+        out,
+        executor=place(config, out),
+        only=only,
+        afterwards=scored,
+        **capture_options(road),
+    )
+
+
+def share(road: Road) -> list[str]:
+    """Files that are this worker's: the twin's and those of all checkpoints, or some of them."""
+    files = [*(_file(road, one) for one in road.series), TWIN]
+    which = road.config.shard
+    return files if which is None else shard(files, which)
+
+
+def score(road: Road, store: ActivationStore, out: Path) -> None:
+    """Score what is not scored yet, all or this one's share; kept in the run's folder."""
+    config, scorer = road.config, Scorer(road, out)
+    if config.executor == "serial" and config.shard is None:
+        return  # results score what they need
+    own = set(share(road))
+    units = [unit for unit in scorer.left(store) if unit.file in own]
+    map_each(scorer, units, executor=place(config, out))
+    trajectories.fold(trajectories.attach(store))
+
+
+def whole(road: Road, out: Path) -> ActivationStore:
+    """All activations of a run, once all shares are done.
+
+    Raises
+    ------
+    SharesLeft
+        While something is missing, in one line that says what.
+    """
+    store = ActivationStore.open(out)
+    there = {str(file) for file in store.checkpoints["file"]}
+    missing = [one.label for one in road.series if _file(road, one) not in there]
+    if not missing and (road.captured is not None or store.twin is not None or road.twin is None):
+        left = Scorer(road, out).left(store)
+        missing = sorted({unit.file.removesuffix(".h5") for unit in left})
+    if missing or (road.twin is not None and store.twin is None):
+        names = ", ".join([*missing[:3], *(["…"] if len(missing) > 3 else [])]) or "the twin"
+        raise SharesLeft(
+            f"share {road.config.shard} is done; {len(missing) or 1} more to come from others "
+            f"({names}); whoever is last makes the results, or the same command without --shard"
+        )
+    return store
+
+
+def visit(road: Road, store: ActivationStore, out: Path) -> None:
+    """Make the visits of all checkpoints elsewhere, where there is an elsewhere."""
+    if road.config.executor == "serial" or not store.held(road.config.path):
+        return
+    bench = Bench(road, store)
+    visits = Visits(bench)
+    todo = [at for at in range(len(bench.keys)) if visits.asked(at)]
+    map_each(Visitor(bench), todo, executor=place(road.config, out))
+
+
+def let_go(road: Road, out: Path) -> None:
+    """Drop the twin's activations, too, once nothing is held against them any more."""
+    if road.config.keep != "activations" and (out / TWIN).is_file():
+        strip(out / TWIN, road.config.keep)
+
+
+def repair(road: Road, out: Path) -> list[str]:
+    """Set aside what was harmed of a run since it was written, so that it is made again."""
+    harmed = []
+    for file in [*sorted(out.glob("[0-9]*_*.h5")), out / TWIN]:
+        if road.captured is None and file.is_file():
+            with hold(file):
+                why = check_file(file)
+                if why is not None:
+                    harmed.append(f"{file.name} {why}; it is kept as {set_aside(file).name}")
+    for file in [out / RESULTS, *sorted((out / SCORES).glob("*.h5"))]:
+        if file.is_file() and not _opens(file):
+            harmed.append(f"{file.name} cannot be read; it is kept as {set_aside(file).name}")
+    if harmed and (out / RESULTS).is_file():
+        set_aside(out / RESULTS)  # made of what was harmed, perhaps
+    return harmed or ["every file is as it was written"]
+
+
+def _opens(file: Path) -> bool:
+    """Whether everything in a file of results can be read."""
+    try:
+        with h5py.File(file, "r", locking=False) as h5:
+            h5.visititems(_read)
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return False
+    return True
+
+
+def _read(_: str, item: h5py.Group | h5py.Dataset) -> None:
+    if isinstance(item, h5py.Dataset):
+        item[...]
+
+
+def state(out: Path) -> str:
+    """How far a run has come, read off its files."""
+    captured = len(list(out.glob("[0-9]*_*.h5")))
+    scored = len([f for f in (out / SCORES).glob("[0-9]*_*.h5")])
+    made = len(begun(out))
+    parts = [f"{captured} checkpoints captured", f"{scored} scored", f"{made} results made"]
+    return ", ".join(parts)
+
+
+def _file(road: Road, checkpoint: Checkpoint) -> str:
+    from neurotrace.capture.folder import file_name
+
+    return file_name(road.series.index(checkpoint), checkpoint)

@@ -1,0 +1,190 @@
+"""Datasets of parts in HDF5: small, exact, and plain to read.
+
+An analysis gives back what it gave: types, axes, coordinates and attributes. Their description
+stands once in the group's attribute ``layout``, so that a dataset costs little more than its bytes.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+SMALL = 512  # bytes below which a compressed dataset is larger than a plain one
+SAMPLE = 1 << 15  # values that tell how a dataset is best compressed
+CHUNK = 1 << 20  # bytes of a compressed piece
+STALE = 86400.0  # seconds after which a draft has no writer any more
+TRIES = 100
+
+
+def write(group: h5py.Group, dataset: xr.Dataset) -> None:
+    """Write every variable and coordinate as a dataset of its own."""
+    described: dict[str, Any] = {}
+    for name, variable in dataset.variables.items():
+        values, kind = _stored(np.asarray(variable.values))
+        _put(group, str(name), values)
+        described[str(name)] = [[str(dim) for dim in variable.dims], kind]
+    layout = {
+        "variables": described,
+        "coords": [str(name) for name in dataset.coords],
+        "attrs": dataset.attrs,
+    }
+    group.attrs["layout"] = json.dumps(layout, default=_number)
+
+
+def read(file: Path, group: str, checkpoint: str, *, look: bool = False) -> xr.Dataset | None:
+    """A part that is of the same checkpoint, None where there is none.
+
+    Raises
+    ------
+    ValueError
+        For a file that is no HDF5 file any more.
+    """
+    try:
+        with h5py.File(file, "r", locking=False) as h5:
+            if group not in h5 or h5[group].attrs.get("checkpoint") != checkpoint:
+                return None
+            return xr.Dataset() if look else _loaded(h5[group])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValueError(
+            f"got {file.parent.name}/{file.name}, which is damaged ({error}); expected scores: "
+            "remove it, and the same command computes them again"
+        ) from None
+
+
+def read_all(file: Path, key: tuple[int, int] | None) -> dict[str, xr.Dataset]:
+    """Every part of a file by its group, with the settings as an attribute; of one step only."""
+    with h5py.File(file, "r", locking=False) as h5:
+        if key is not None and key != (int(h5.attrs["stage"]), int(h5.attrs["step"])):
+            return {}
+        groups = [f"{name}/{digest}" for name in h5 for digest in h5[name]]
+        return {
+            group: _loaded(h5[group]).assign_attrs(settings=str(h5[group].attrs["settings"]))
+            for group in groups
+        }
+
+
+def gather(files: Sequence[Path], whole: Path, *, checkpoint: str) -> None:
+    """Write one file of what it held and of these, the newer of either, and put it in place."""
+    with draft_of(whole, beside=whole.parent) as draft, create(draft) as h5:
+        for file in [*files, *([whole] if whole.is_file() else [])]:
+            _copy(file, h5, checkpoint)
+    _clear(whole)
+
+
+def create(file: Path) -> h5py.File:
+    """A new file in the format of HDF5 1.10, in which many small groups take half the room."""
+    return h5py.File(file, "w", libver=("v110", "v110"), locking=False)
+
+
+@contextlib.contextmanager
+def draft_of(file: Path, *, beside: Path) -> Iterator[Path]:
+    """A file to write, which gets its name once the disk holds it."""
+    beside.mkdir(parents=True, exist_ok=True)
+    draft = beside / f"{secrets.token_hex(4)}.draft"
+    try:
+        yield draft
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        for _ in range(TRIES):
+            file.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # the emptied folder was just removed
+                draft.replace(file)
+                return
+        raise FileNotFoundError(f"got no folder {file.parent.name} to put {file.name} in")
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _clear(newest: Path) -> None:
+    """Remove drafts so much older than the newest file that nobody writes them any more."""
+    for draft in newest.parent.glob("*.draft"):
+        with contextlib.suppress(FileNotFoundError):
+            if newest.stat().st_mtime - draft.stat().st_mtime > STALE:
+                draft.unlink()
+
+
+def _copy(file: Path, into: h5py.File, checkpoint: str) -> None:
+    with h5py.File(file, "r", locking=False) as h5:
+        for name, value in h5.attrs.items():
+            into.attrs[name] = value
+        for name in h5:
+            for digest in h5[name]:
+                group = f"{name}/{digest}"
+                if h5[group].attrs.get("checkpoint") == checkpoint and group not in into:
+                    h5.copy(h5[group], into, name=group)
+
+
+def _loaded(group: h5py.Group) -> xr.Dataset:
+    layout = json.loads(group.attrs["layout"])
+    found = {
+        name: (tuple(dims), _restored(group[name][()], kind))
+        for name, (dims, kind) in layout["variables"].items()
+    }
+    coords = {name: found.pop(name) for name in layout["coords"]}
+    return xr.Dataset(found, coords, layout["attrs"])
+
+
+def _put(group: h5py.Group, name: str, values: NDArray) -> None:
+    if values.nbytes < SMALL:
+        group.create_dataset(name, data=values, track_times=False)
+        return
+    group.create_dataset(
+        name,
+        data=values,
+        chunks=_chunks(values),
+        compression="gzip",
+        shuffle=_shuffled_is_smaller(values),
+        track_times=False,
+    )
+
+
+def _chunks(values: NDArray) -> tuple[int, ...]:
+    """Whole trailing axes, so many of the leading ones as make about a mebibyte."""
+    shape = list(values.shape)
+    for axis in range(values.ndim):
+        rest = values.dtype.itemsize * int(np.prod(shape[axis + 1 :]))
+        shape[axis] = max(1, min(shape[axis], CHUNK // max(rest, 1)))
+        if shape[axis] > 1:
+            break
+    return tuple(shape)
+
+
+def _shuffled_is_smaller(values: NDArray) -> bool:
+    """Whether bytes deflate better place by place than number by number, as of few numbers."""
+    width = values.dtype.itemsize
+    some = np.ascontiguousarray(values.ravel()[:SAMPLE])
+    shuffled = some.view(np.uint8).reshape(-1, width).T.tobytes()
+    return width > 1 and len(zlib.compress(shuffled, 4)) < len(zlib.compress(some.tobytes(), 4))
+
+
+def _stored(values: NDArray) -> tuple[NDArray, str]:
+    """As HDF5 has it, and the type to give back; text as UTF-8 of fixed length."""
+    if values.dtype.kind in "OUT":
+        plain = np.array([str(one) for one in values.ravel()] or [""], "U")
+        raw = np.char.encode(plain, "utf-8")[: values.size].reshape(values.shape)
+        return raw, "O" if values.dtype.kind == "O" else values.dtype.str
+    return values, values.dtype.str
+
+
+def _restored(values: Any, kind: str) -> NDArray:
+    array = np.asarray(values)
+    if kind == "O" or np.dtype(kind).kind in "UT":
+        return np.char.decode(array, "utf-8").astype(object if kind == "O" else kind)
+    return array.astype(kind, copy=False)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"got an attribute {value!r}; expected text or a number")
