@@ -119,7 +119,7 @@ def analyse(
     from threadpoolctl import threadpool_limits
 
     from neurotrace import causes, spaces, stages, trajectories
-    from neurotrace.capture.devices import free
+    from neurotrace.capture.devices import trim
 
     config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
     with warnings.catch_warnings(record=True) as caught:
@@ -138,7 +138,7 @@ def analyse(
             if not console.is_terminal and name not in results:
                 console.print(f"analysis {number} of {len(wanted)}: {name}")
             results.get(name, compute)
-            free(config.device)
+            trim()
     return results.finish(), notes
 
 

@@ -134,14 +134,14 @@ def free(device: str) -> None:
         torch.cuda.empty_cache()
     elif str(device).startswith("mps"):
         torch.mps.empty_cache()
-    _trim()
+    trim()
 
 
-def _trim() -> None:
+def trim() -> None:
     """Hand free pages back to the system: what lies between others the C library keeps."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
+    found = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if found is not None:
+        found(0)
 
 
 def _has_bfloat16(device: str) -> bool:

@@ -14,6 +14,8 @@ import xarray as xr
 
 FILE = "results.h5"
 FINISHED = "finished"
+# What was read or written last: opening a result takes a tenth of a second, and there are dozens.
+_LAST: dict[Path, tuple[tuple[int, int, int], dict[str, xr.Dataset]]] = {}
 
 
 class Results:
@@ -32,6 +34,7 @@ class Results:
         self.file = self.folder / file
         self.partial = self.folder / f"{file}.partial"
         self._done = set(_readable(self.partial)) or set(_groups(self.file))
+        self._read: dict[str, xr.Dataset] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._done
@@ -53,7 +56,10 @@ class Results:
         return self[name]
 
     def __getitem__(self, name: str) -> xr.Dataset:
-        return _load(self.partial if self.partial.is_file() else self.file, name)
+        if name not in self._read:
+            file = self.partial if self.partial.is_file() else self.file
+            self._read[name] = _load(file, name)
+        return self._read[name].copy(deep=True)
 
     def finish(self) -> dict[str, xr.Dataset]:
         """Give the file its name; all results by name."""
@@ -61,7 +67,10 @@ class Results:
             h5py.File(self.partial, "w").close()  # all was left out, and that is a result
         if self.partial.is_file():
             self.partial.replace(self.file)
-        return {name: _load(self.file, name) for name in _groups(self.file)}
+        found = {name: self[name] for name in _groups(self.file)}
+        _LAST.clear()
+        _LAST[self.file] = (_stamp(self.file), found)
+        return _copies(found)
 
 
 def read(folder: str | Path) -> dict[str, xr.Dataset]:
@@ -77,7 +86,11 @@ def read(folder: str | Path) -> dict[str, xr.Dataset]:
         raise FileNotFoundError(
             f"got run {Path(folder).name!r} without {FILE}; expected a finished run"
         )
-    return {name: _load(file, name) for name in _groups(file)}
+    stamp = _stamp(file)
+    if _LAST.get(file, (None,))[0] != stamp:
+        _LAST.clear()
+        _LAST[file] = (stamp, {name: _load(file, name) for name in _groups(file)})
+    return _copies(_LAST[file][1])
 
 
 def finished(folder: str | Path) -> bool:
@@ -92,6 +105,16 @@ def begun(folder: str | Path) -> list[str]:
         return _groups(file)
     except OSError:  # cut off while it was written
         return []
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    """What changes when a file does."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _copies(found: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    return {name: dataset.copy(deep=True) for name, dataset in found.items()}
 
 
 def _load(file: Path, name: str) -> xr.Dataset:

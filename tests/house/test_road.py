@@ -75,7 +75,8 @@ def test_lost_files_are_made_again_to_the_same_values(tiny_lab, tmp_path):
 
 def test_experiments_that_were_interrupted_end_in_the_same_values(tiny_lab, tmp_path):
     whole, copy = tmp_path / "whole", tmp_path / "copy"
-    rest = ["--checkpoints", "0,256", "--analyses", "interchange", "ablation", "forcing"]
+    rest = ["--checkpoints", "0,256", "--rotations", "0"]
+    rest += ["--analyses", "interchange", "ablation", "forcing"]
     assert main(["--source", str(tiny_lab), "--out", str(whole), *rest]) == 0
     shutil.copytree(whole, copy)
     (copy / "results.h5").unlink()
@@ -92,7 +93,7 @@ def test_experiments_that_were_interrupted_end_in_the_same_values(tiny_lab, tmp_
 
 def test_what_other_settings_caused_is_made_anew(tiny_lab, tmp_path, monkeypatch):
     rest = ["--source", str(tiny_lab), "--out", str(tmp_path / "run"), "--checkpoints", "256"]
-    rest += ["--analyses", "interchange"]
+    rest += ["--rotations", "0", "--analyses", "interchange"]
     monkeypatch.setattr("neurotrace.report.write", interrupt)
     with pytest.raises(SystemExit):
         main(rest)
@@ -120,6 +121,7 @@ def test_no_file_tells_a_machine_or_a_time(tiny_lab, tiny_run):
 
 def test_plain_hooks_and_the_bridge_agree(tiny_lab, tiny_run, tmp_path):
     options = ["--backend", "plain", "--checkpoints", "256", "--analyses", "overlap"]
+    options += ["--splits", "1", "--rotations", "0"]
     assert main(["--source", str(tiny_lab), "--out", str(tmp_path), *options]) == 0
     plain, bridge = ActivationStore.open(tmp_path), ActivationStore.open(tiny_run)
     for layer in plain.layers:
