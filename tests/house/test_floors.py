@@ -23,7 +23,9 @@ ONLY = {"probes": {"axes"}, "geometry": {"axes"}}
 NEVER = {"trajectories": {"capture"}}
 TORCH = {"torch", "transformers", "transformer_lens"}
 TORCH_ROOMS = {"capture", "causal", "lab"}
-IN_FUNCTIONS_ONLY = {"ray", "submitit", "matplotlib", "tyro", "huggingface_hub"}
+IN_FUNCTIONS_ONLY = {
+    "ray", "submitit", "cloudpickle", "joblib", "matplotlib", "tyro", "huggingface_hub",
+}  # fmt: skip
 
 
 def room_of(file: Path, house: Path) -> str:
