@@ -29,8 +29,8 @@ from neurotrace import capture
 from neurotrace.concepts import ConceptSet
 from neurotrace.concepts.lexicon import SUFFIX
 from neurotrace.concepts.shipped import locate
-from neurotrace.config import TraceConfig
 from neurotrace.road import capture_options, prepare
+from neurotrace.trace import parse
 
 SET = "everyday"
 LANGUAGES = ("eng_Latn", "deu_Latn", "rus_Cyrl", "hin_Deva")
@@ -111,7 +111,7 @@ class Watch:
             time.sleep(EVERY)
 
     def _look(self) -> bool:
-        resident, seconds, todo = 0, 0.0, [self.pid]
+        there, resident, seconds, todo = False, 0, 0.0, [self.pid]
         while todo:
             own = Path("/proc") / str(todo.pop())
             try:
@@ -119,13 +119,14 @@ class Watch:
                 todo += map(int, (own / f"task/{own.name}/children").read_text().split())
             except OSError:
                 continue  # it has ended
+            there = True
             seconds += sum(map(int, fields[11:15])) / TICK  # its ended children's, too
             resident += int(fields[21]) * PAGE
         stage = self.by_stage[self.stage]
         stage[0] += max(0.0, seconds - self._seen)
         stage[1] = max(stage[1], resident)
         self._seen, self.peak = max(seconds, self._seen), max(self.peak, resident)
-        return seconds > 0
+        return there
 
 
 def traced(command: list[str]) -> Watch:
@@ -145,15 +146,21 @@ def traced(command: list[str]) -> Watch:
 
 def arguments() -> argparse.Namespace:
     """The command line's."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="Behind -- further options of neurotrace.trace.",
+    )
     parser.add_argument("folder", type=Path)
     for name, default in (
         ("layers", 24), ("hidden", 1024), ("vocabulary", 250_880), ("sentences", 500),
         ("checkpoints", 2),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("trace", nargs="*", help="further options of neurotrace.trace, behind --")
-    return parser.parse_args()
+    # Split by hand: what follows -- begins with dashes, which argparse takes for its own.
+    told = [*sys.argv[1:], "--"]
+    given = parser.parse_args(told[: told.index("--")])
+    given.trace = told[told.index("--") + 1 : -1]
+    return given
 
 
 def main() -> None:
@@ -165,10 +172,10 @@ def main() -> None:
         given.folder.mkdir(parents=True, exist_ok=True)
         checkpoints(source, given)
         sentences(texts, given.sentences)
-    road = prepare(TraceConfig(source=str(source), concepts=str(texts), out=str(out)))
+    options = ["--source", str(source), "--concepts", str(texts), "--out", str(out), *given.trace]
+    road = prepare(parse(options))
     planned = capture.plan(road.series, road.concepts, **capture_options(road))
     begun = time.perf_counter()
-    options = ["--source", str(source), "--concepts", str(texts), "--out", str(out), *given.trace]
     watch = traced([sys.executable, "-m", "neurotrace.trace", *options])
     wall = time.perf_counter() - begun
     captured = sum(file.stat().st_size for file in out.glob("*.h5") if file.name != "results.h5")
