@@ -17,7 +17,7 @@ FLOORS = {
     "report": 4, "lab": 4,
     "config": 5, "config_file": 5, "captured": 5, "road": 5, "bench": 5, "visits": 5, "causes": 5,
     "givens": 5, "spaces": 5, "vocabulary_scores": 5, "vocabulary_words": 5, "tuning": 5,
-    "tuning_arms": 5, "tuning_scores": 5, "tuning_pairs": 5, "trace": 5, "doctor": 5,
+    "tuning_arms": 5, "tuning_scores": 5, "tuning_pairs": 5, "stages": 5, "trace": 5, "doctor": 5,
 }  # fmt: skip
 ONLY = {"probes": {"axes"}, "geometry": {"axes"}}
 NEVER = {"trajectories": {"capture"}}

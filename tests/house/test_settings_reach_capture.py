@@ -35,7 +35,7 @@ def test_every_setting_that_capture_knows_reaches_it():
     options = capture_options(road)
     known = set(inspect.signature(capture.run).parameters)
     shared = known & {field.name for field in fields(TraceConfig)}
-    given_apart = {"concepts", "out", "cache_budget"}  # the last is the shelf's
+    given_apart = {"concepts", "out", "cache_budget", "executor"}  # the shelf's, the stage's
     assert shared - given_apart <= options.keys() <= known
     assert (options["stack"], options["device_map"]) == ("decoder", "auto")
     assert options["shelf"] is shelf
