@@ -42,7 +42,7 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/python -m mypy
 
 bench: $(STAMP)  ## speed as ratios, measured side by side
-	for b in average_precision scores sparse capture memory neighbours similarity latent_concepts; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in average_precision scores scoring sparse capture memory neighbours similarity latent_concepts executors kept flat scale; do $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean:  ## remove the environment and the caches; runs stay
 	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -4,14 +4,19 @@ A folder that was begun with another one is refused.
 """
 
 import json
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from neurotrace.config import TraceConfig
+from neurotrace.runner.leases import hold, holder, try_hold
+from neurotrace.store.disk import naming_a_full_disk
 
+FILE = "trace.json"
 # Settings of one call of many, which say nothing of the run.
 UNTOLD = frozenset(
     ("out", "config", "dry_run", "executor", "workers", "executor_options", "shard", "repair",
@@ -55,7 +60,8 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
 
     Once results are finished every setting must be the same; while there are captured files only,
     those settings that capture depends on; before that, none. Results that are begun but not
-    finished are dropped when a setting changes.
+    finished are dropped when a setting changes; while another process is at work in the folder, no
+    setting changes.
 
     Parameters
     ----------
@@ -66,30 +72,79 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
     Raises
     ------
     ValueError
-        Naming the settings that differ, or when ``out`` is no folder.
+        Naming the settings that differ, for a damaged trace.json, or when ``out`` is no folder.
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"got out {str(out)!r}, a file; expected a folder, new or a run's own")
+    saved, file = _told(config, facts), out / FILE
+    if file.is_file() and not _changed(file, saved):
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    with hold(file):  # two runs may begin at once
+        if not (file.is_file() and not _changed(file, saved)):
+            _write(file, saved)
+
+
+@contextmanager
+def at_work(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Iterator[None]:
+    """Be known to work in a folder, so that nobody changes its settings meanwhile.
+
+    Raises
+    ------
+    ValueError
+        When somebody has changed them since they were saved.
+    """
+    file = out / FILE
+    with hold(file):
+        _changed(file, _told(config, facts), strict=True)
+        lease = try_hold(out / f"run-{secrets.token_hex(4)}")
+    try:
+        yield
+    finally:
+        if lease is not None:
+            lease.release()
+
+
+def _told(config: TraceConfig, facts: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in asdict(config).items() if k not in UNTOLD - {"out"}}
-    saved = json.loads(json.dumps({"format": 1, "config": kept, **facts}))
-    file = out / "trace.json"
-    differing = dict(_differences(_saved(file), saved)) if file.is_file() else {}
+    found: dict[str, Any] = json.loads(json.dumps({"format": 1, "config": kept, **facts}))
+    return found
+
+
+def _changed(file: Path, saved: Mapping[str, Any], *, strict: bool = False) -> bool:
+    """Whether settings changed that may change; refuses those that may not."""
+    out = file.parent
+    differing = dict(_differences(_saved(file), saved))
     finished, captured = (out / "results.h5").is_file(), any(out.glob("*.h5*"))
-    binding = {n: d for n, d in differing.items() if finished or (captured and n not in ANALYSIS)}
+    binding = {
+        name: how
+        for name, how in differing.items()
+        if finished or strict or (captured and name not in ANALYSIS)
+    }
     if binding:
         raise ValueError(
             f"got folder {out.name}, begun with another trace: {', '.join(binding.values())}; "
             "expected another --out, or the same settings"
         )
-    if file.is_file() and not differing:
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.h5.partial").unlink(missing_ok=True)
-    for made in ("causes", "interventions", "tuning"):  # by other settings
+    owner = holder(out, but=file) if differing else None
+    if owner is not None:
+        raise ValueError(
+            f"got folder {out.name}, in which {owner} is at work with another trace: "
+            f"{', '.join(differing.values())}; expected another --out, or the same settings"
+        )
+    return bool(differing)
+
+
+def _write(file: Path, saved: Mapping[str, Any]) -> None:
+    out = file.parent
+    for begun in out.glob("results.h5*.partial"):  # by other settings, as is what follows
+        begun.unlink()
+    for made in ("causes", "interventions", "tuning"):
         shutil.rmtree(out / made, ignore_errors=True)
     partial = out / ".trace.json.partial"
-    partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(file)
+    with naming_a_full_disk(file):
+        partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(file)
 
 
 def _saved(file: Path) -> Mapping[str, Any]:
@@ -97,7 +152,10 @@ def _saved(file: Path) -> Mapping[str, Any]:
         saved = json.loads(file.read_text(encoding="utf-8"))
         return saved if saved["config"] is not None else {}
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"got a damaged {file.name} in {file.parent.name}") from None
+        raise ValueError(
+            f"got a damaged {file.name} in {file.parent.name}; --repair sets it aside, writes it "
+            "again, and makes the results again"
+        ) from None
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from neurotrace.checkpoints.quantities import bytes_of
 from neurotrace.concepts import ConceptSet
 from neurotrace.config import ANALYSES, CONCEPT_FREE, TraceConfig
 from neurotrace.givens import refuse_unreadable
+from neurotrace.runner import ELSEWHERE
 
 MIN_GROUPS = 8  # with fewer, ties of tiny halves decide which neurons are experts
 PACKAGES = ("neurotrace", "torch", "transformers", "transformer-lens", "numpy", "scikit-learn")
@@ -123,7 +124,14 @@ def _placed(config: TraceConfig) -> TraceConfig:
     """The same with the device and the type that ``auto`` comes to here."""
     from neurotrace.capture.devices import resolve
 
-    device, kind = resolve(config.device, config.compute_dtype)
+    here = config.executor not in ELSEWHERE
+    device, kind = resolve(config.device, config.compute_dtype, here=here)
+    gpus = [one for one in config.executor_options if one.lstrip("-").startswith(("gpu", "gres"))]
+    if gpus and not here and config.device == "auto" and device == "cpu":
+        raise ValueError(
+            f"got {gpus[0]} for jobs and device 'auto', which is cpu on this machine; "
+            "expected --device cuda and --compute-dtype bfloat16 or float32"
+        )
     return replace(config, device=device, compute_dtype=cast(Any, kind))
 
 
@@ -270,8 +278,8 @@ def source_name(config: TraceConfig) -> str:
 
 
 def plan(config: TraceConfig) -> str:
-    """What a run would do, in lines: checkpoints, sentences, bytes and a timed guess."""
-    from neurotrace import capture
+    """What a run would do, in lines: checkpoints, sentences, bytes, and what it would cost."""
+    from neurotrace import capture, pricing
 
     road = prepare(config)
     config = road.config
@@ -288,4 +296,6 @@ def plan(config: TraceConfig) -> str:
         absent = road.audit[road.audit["verdict"] == "missing"]
         lines.append(gaps_line(list(zip(absent["stage"], absent["step"], strict=True))))
     planned = capture.plan(road.series, road.concepts, **capture_options(road))
-    return "\n".join([*lines, str(planned)])
+    priced = pricing.of_trace(road, planned)
+    told = priced.lines(executor=config.executor, workers=config.workers)
+    return "\n".join([*lines, str(planned), *told])

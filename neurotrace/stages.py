@@ -4,11 +4,9 @@ What is done is read off the run's files, so that any stage can be left at any t
 with by the same command, on the same machine or another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import h5py
 
 from neurotrace import spaces, trajectories
 from neurotrace.bench import Bench
@@ -16,13 +14,17 @@ from neurotrace.checkpoints import Checkpoint
 from neurotrace.config import CAUSES, SPACES, TraceConfig
 from neurotrace.road import Road, SharesLeft, capture_options
 from neurotrace.runner import Executor, map_each, shard
-from neurotrace.runner.leases import hold
-from neurotrace.store import ActivationStore, check_file, set_aside, strip
+from neurotrace.runner.sbatch import sbatch_script, without
+from neurotrace.store import ActivationStore, strip
 from neurotrace.store.match import TWIN, kept_of, read_header
 from neurotrace.trajectories.parts import FOLDER as SCORES
+from neurotrace.trajectories.result_files import groups
 from neurotrace.trajectories.results import FILE as RESULTS
 from neurotrace.trajectories.results import begun
 from neurotrace.visits import Visits
+
+# What a job script says itself; its jobs are not told.
+OF_THE_SCRIPT = ("executor", "workers", "executor-options", "shard", "print-sbatch")
 
 
 def place(config: TraceConfig, out: Path) -> Executor:
@@ -33,13 +35,26 @@ def place(config: TraceConfig, out: Path) -> Executor:
     ValueError
         For options that are not KEY=VALUE, or that nobody reads.
     """
-    wrong = [option for option in config.executor_options if "=" not in option]
-    if wrong:
-        raise ValueError(f"got executor option {wrong[0]!r}; expected KEY=VALUE, such as time=120")
-    options = dict(option.split("=", 1) for option in config.executor_options)
+    options = options_of(config)
     if config.executor == "slurm":
         options.setdefault("folder", str(out / ".slurm"))
     return Executor(config.executor, config.workers, options)
+
+
+def options_of(config: TraceConfig) -> dict[str, str]:
+    """The executor's options by name."""
+    wrong = [option for option in config.executor_options if "=" not in option]
+    if wrong:
+        raise ValueError(f"got executor option {wrong[0]!r}; expected KEY=VALUE, such as time=120")
+    return dict(option.split("=", 1) for option in config.executor_options)
+
+
+def job_script(config: TraceConfig, arguments: Sequence[str]) -> str:
+    """A script for SLURM that does what a command line asks for, in several jobs."""
+    config.check()
+    command = ["-m", "neurotrace.trace", *without(arguments, OF_THE_SCRIPT)]
+    workers = 1 if config.workers is None else config.workers
+    return sbatch_script(command, workers=workers, options=options_of(config))
 
 
 def scoring_of(config: TraceConfig) -> trajectories.Scoring:
@@ -104,8 +119,8 @@ class Scorer:
 
     def left(self, store: ActivationStore) -> list[Unit]:
         """Units that are not done, of checkpoints whose activations are there."""
-        held = {file for file in self._files(store) if self._held(file)}
-        store = trajectories.attach(store)
+        held = [file for file in self._files(store) if self._held(file)]
+        store = trajectories.attach(store, self._keeper)
         found: list[Unit] = list(trajectories.units(store, scoring_of(self.road.config)))
         for file in held:
             last, twin = self._is_last(file), file == TWIN
@@ -119,12 +134,23 @@ class Scorer:
         yield from (str(file) for file in store.checkpoints["file"])
 
     def _held(self, file: str) -> bool:
-        return kept_of(read_header(self.out / file)) == "activations"
+        return kept_of(read_header(self._home / file)) == "activations"
 
     def _store(self, file: str) -> ActivationStore:
+        path = self._home / file
         if file == TWIN:
-            return trajectories.attach_twin(ActivationStore.open(self.out / TWIN), self.out)
-        return trajectories.attach(ActivationStore(self.out, [self.out / file]))
+            return trajectories.attach_twin(ActivationStore.open(path), self._keeper)
+        return trajectories.attach(ActivationStore(self._home, [path]), self._keeper)
+
+    @property
+    def _keeper(self) -> Path:
+        return keeper(self.road, self.out)
+
+    @property
+    def _home(self) -> Path:
+        """Where the activations lie."""
+        captured = self.road.captured
+        return self.out if captured is None else captured.store.path
 
     def _is_last(self, file: str) -> bool:
         return file in (TWIN, _file(self.road, self.road.series[-1]))
@@ -150,6 +176,9 @@ def captured(road: Road, out: Path) -> ActivationStore:
     scored = Scorer(road, out).whole if config.keep != "activations" else None
     own = set(share(road))
     only = [one for one in road.series if _file(road, one) in own]
+    if not only and not any((out / _file(road, one)).is_file() for one in road.series):
+        # There are more shares than checkpoints, and nothing yet that could be opened.
+        raise SharesLeft(_shares_left(road, [one.label for one in road.series]))
     return capture.run(
         road.series,
         road.concepts,
@@ -159,6 +188,13 @@ def captured(road: Road, out: Path) -> ActivationStore:
         afterwards=scored,
         **capture_options(road),
     )
+
+
+def keeper(road: Road, out: Path) -> Path:
+    """The folder whose scores are used and added to: a captured run's, where it has some."""
+    if road.captured is not None and (road.captured.store.path / SCORES).is_dir():
+        return road.captured.store.path
+    return out
 
 
 def share(road: Road) -> list[str]:
@@ -176,7 +212,7 @@ def score(road: Road, store: ActivationStore, out: Path) -> None:
     own = set(share(road))
     units = [unit for unit in scorer.left(store) if unit.file in own]
     map_each(scorer, units, executor=place(config, out))
-    trajectories.fold(trajectories.attach(store))
+    trajectories.fold(trajectories.attach(store, keeper(road, out)))
 
 
 def whole(road: Road, out: Path) -> ActivationStore:
@@ -187,19 +223,23 @@ def whole(road: Road, out: Path) -> ActivationStore:
     SharesLeft
         While something is missing, in one line that says what.
     """
-    store = ActivationStore.open(out)
+    store = ActivationStore.open(out) if road.captured is None else road.captured.store
     there = {str(file) for file in store.checkpoints["file"]}
     missing = [one.label for one in road.series if _file(road, one) not in there]
     if not missing and (road.captured is not None or store.twin is not None or road.twin is None):
         left = Scorer(road, out).left(store)
         missing = sorted({unit.file.removesuffix(".h5") for unit in left})
     if missing or (road.twin is not None and store.twin is None):
-        names = ", ".join([*missing[:3], *(["…"] if len(missing) > 3 else [])]) or "the twin"
-        raise SharesLeft(
-            f"share {road.config.shard} is done; {len(missing) or 1} more to come from others "
-            f"({names}); whoever is last makes the results, or the same command without --shard"
-        )
+        raise SharesLeft(_shares_left(road, missing))
     return store
+
+
+def _shares_left(road: Road, missing: list[str]) -> str:
+    names = ", ".join([*missing[:3], *(["…"] if len(missing) > 3 else [])]) or "the twin"
+    return (
+        f"share {road.config.shard} is done; {len(missing) or 1} more to come from others "
+        f"({names}); whoever is last makes the results, or the same command without --shard"
+    )
 
 
 def visit(road: Road, store: ActivationStore, out: Path) -> None:
@@ -207,9 +247,7 @@ def visit(road: Road, store: ActivationStore, out: Path) -> None:
     if road.config.executor == "serial" or not store.held(road.config.path):
         return
     bench = Bench(road, store)
-    visits = Visits(bench)
-    todo = [at for at in range(len(bench.keys)) if visits.asked(at)]
-    map_each(Visitor(bench), todo, executor=place(road.config, out))
+    map_each(Visitor(bench), Visits(bench).left(), executor=place(road.config, out))
 
 
 def let_go(road: Road, out: Path) -> None:
@@ -218,43 +256,12 @@ def let_go(road: Road, out: Path) -> None:
         strip(out / TWIN, road.config.keep)
 
 
-def repair(road: Road, out: Path) -> list[str]:
-    """Set aside what was harmed of a run since it was written, so that it is made again."""
-    harmed = []
-    for file in [*sorted(out.glob("[0-9]*_*.h5")), out / TWIN]:
-        if road.captured is None and file.is_file():
-            with hold(file):
-                why = check_file(file)
-                if why is not None:
-                    harmed.append(f"{file.name} {why}; it is kept as {set_aside(file).name}")
-    for file in [out / RESULTS, *sorted((out / SCORES).glob("*.h5"))]:
-        if file.is_file() and not _opens(file):
-            harmed.append(f"{file.name} cannot be read; it is kept as {set_aside(file).name}")
-    if harmed and (out / RESULTS).is_file():
-        set_aside(out / RESULTS)  # made of what was harmed, perhaps
-    return harmed or ["every file is as it was written"]
-
-
-def _opens(file: Path) -> bool:
-    """Whether everything in a file of results can be read."""
-    try:
-        with h5py.File(file, "r", locking=False) as h5:
-            h5.visititems(_read)
-    except (OSError, RuntimeError, KeyError, ValueError):
-        return False
-    return True
-
-
-def _read(_: str, item: h5py.Group | h5py.Dataset) -> None:
-    if isinstance(item, h5py.Dataset):
-        item[...]
-
-
 def state(out: Path) -> str:
     """How far a run has come, read off its files."""
     captured = len(list(out.glob("[0-9]*_*.h5")))
-    scored = len([f for f in (out / SCORES).glob("[0-9]*_*.h5")])
-    made = len(begun(out))
+    # A checkpoint's scores lie in a folder until all of them are there.
+    scored = len({f.stem for f in (out / SCORES).glob("[0-9]*_*")})
+    made = len(begun(out) or groups(out / RESULTS))
     parts = [f"{captured} checkpoints captured", f"{scored} scored", f"{made} results made"]
     return ", ".join(parts)
 
@@ -262,4 +269,6 @@ def state(out: Path) -> str:
 def _file(road: Road, checkpoint: Checkpoint) -> str:
     from neurotrace.capture.folder import file_name
 
+    if road.captured is not None:  # of which there may be more than are traced
+        return str(road.captured.store.checkpoints["file"].iloc[road.series.index(checkpoint)])
     return file_name(road.series.index(checkpoint), checkpoint)

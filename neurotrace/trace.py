@@ -13,25 +13,30 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurotrace.config import TraceConfig
-from neurotrace.config_file import UNTOLD, read_config, save_config
+from neurotrace.config_file import UNTOLD, at_work, read_config, save_config
 from neurotrace.road import PACKAGES, Road, SharesLeft, facts, plan, prepare, source_name
 from neurotrace.runner.lease_files import FOLDER as LEASES
 from neurotrace.runner.leases import hold
+from neurotrace.runner.outcome import short_of_memory
+from neurotrace.store.disk import FULL
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from neurotrace.report import Provenance
+    from neurotrace.runner.leases import Lease
     from neurotrace.store import ActivationStore
 
 RESULTS = "results.h5"
 UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+KEPT = "what is written is kept; the same command resumes"
+MEMORY = "try fewer --workers or a smaller --batch-tokens"
 
 USAGE = """\
 neurotrace shows when, in pre-training, neurons stop belonging to a language and start belonging
@@ -56,40 +61,53 @@ def run(config: TraceConfig) -> Path:
     ValueError, FileNotFoundError
         For input that is wrong, in one line; nothing on disk is lost.
     """
-    from neurotrace import report, stages, trajectories
+    from neurotrace import mending, report, stages, trajectories
 
     road = prepare(config)
     out = Path(config.out)
+    stages.place(road.config, out).check()
+    stages.share(road)  # refused before anything is written
+    if config.repair and out.is_dir():
+        print("\n".join(mending.repair(road, out)), file=sys.stderr)
     save_config(road.config, out, facts(road))
-    if config.repair:
-        print("\n".join(stages.repair(road, out)), file=sys.stderr)
     if not _finished(out):
-        _announce(road)
-        store = stages.captured(road, out)
-        if road.config.shard is not None:
-            stages.score(road, store, out)
-            store = stages.whole(road, out)
-        # Others may have come as far: one makes the results, the rest wait for it.
-        with hold(out / RESULTS, until=lambda: _finished(out)) as lease:
-            if lease is not None:
-                _conclude(road, store, out)
+        with at_work(road.config, out, facts(road)):
+            _announce(road)
+            _made(road, out)
+    shutil.rmtree(out / LEASES, ignore_errors=True)
     if config.figures:
         report.figures(trajectories.read(out), out / "figures", formats=config.figures)
     return out / report.FILE
 
 
-def _conclude(road: Road, store: "ActivationStore", out: Path) -> None:
+def _made(road: Road, out: Path) -> None:
+    """Everything that a run lacks, alone or with others."""
+    from neurotrace import stages
+
+    store = stages.captured(road, out)
+    if road.config.shard is not None:
+        stages.score(road, store, out)
+        store = stages.whole(road, out)
+    # Others may have come as far: one makes the results, the rest wait for it.
+    with hold(out / RESULTS, until=lambda: _finished(out)) as lease:
+        if lease is not None:
+            with lease.explaining():
+                _conclude(road, store, out, lease)
+
+
+def _conclude(road: Road, store: "ActivationStore", out: Path, lease: "Lease") -> None:
     """From captured checkpoints to the report."""
-    from neurotrace import report, stages, trajectories
+    from neurotrace import mending, report, stages, trajectories
 
     stages.score(road, store, out)
     stages.let_go(road, out)
     stages.visit(road, store, out)
-    store = trajectories.attach(store)
-    results, notes = analyse(road, store, out)
+    store = trajectories.attach(store, stages.keeper(road, out))
+    results, notes = analyse(road, store, out, lease=lease)
     trajectories.fold(store)
+    lease.refuse_if_lost()
     report.write(out, results, provenance(road, store, notes))
-    shutil.rmtree(out / LEASES, ignore_errors=True)
+    mending.sweep(out)
 
 
 def _finished(out: Path) -> bool:
@@ -109,11 +127,16 @@ def _announce(road: Road) -> None:
 
 
 def analyse(
-    road: Road, store: "ActivationStore", out: Path
+    road: Road, store: "ActivationStore", out: Path, *, lease: "Lease | None" = None
 ) -> "tuple[dict[str, xr.Dataset], list[str]]":
     """Compute every result that is asked for, and say what cannot be.
 
     What an earlier call finished is read back.
+
+    Parameters
+    ----------
+    lease
+        The right to make them, where others may want to.
     """
     from rich.console import Console
     from threadpoolctl import threadpool_limits
@@ -121,7 +144,8 @@ def analyse(
     from neurotrace import causes, spaces, stages, trajectories
     from neurotrace.capture.devices import trim
 
-    config, results, console = road.config, trajectories.Results(out), Console(stderr=True)
+    config, console = road.config, Console(stderr=True)
+    results = trajectories.Results(out, lease=lease)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         scoring = asdict(stages.scoring_of(config))
@@ -207,10 +231,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Path()
     try:
         with _ending_tidily():
+            from neurotrace.stages import job_script
+
             config = parse(arguments)
             out = Path(config.out)
             if config.print_sbatch:
-                print(_script(config, arguments))
+                print(job_script(config, arguments))
             elif config.dry_run:
                 print(plan(config))
             else:
@@ -219,22 +245,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"interrupted; {_how_to_go_on(out, arguments)}", 1)
     except SharesLeft as left:
         print(left, file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if error.name is not None:  # ours name an extra; this is a broken installation
+            raise
+        return _say(str(error), 2)
     except (OSError, ValueError) as error:
-        return _say(*_told(error))
+        return _say(*_told(error, out))
+    except (MemoryError, RuntimeError) as error:
+        if not short_of_memory(error):
+            raise
+        return _say(f"out of memory ({error}); {MEMORY}; {_how_to_go_on(out, arguments)}", 1)
     return 0
-
-
-def _script(config: TraceConfig, arguments: Sequence[str]) -> str:
-    """A job script that does what was asked for on several nodes."""
-    from neurotrace.runner import sbatch_script
-    from neurotrace.stages import place
-
-    config.check()
-    kept = [one for one in arguments if one not in ("--print-sbatch", "--no-print-sbatch")]
-    options = place(replace(config, executor="slurm"), Path(config.out)).options
-    return sbatch_script(
-        ["-m", "neurotrace.trace", *kept], workers=config.workers or 1, options=options
-    )
 
 
 @contextmanager
@@ -259,12 +280,14 @@ def _how_to_go_on(out: Path, arguments: Sequence[str]) -> str:
     return f"{done}the same command goes on: {again}"
 
 
-def _told(error: OSError | ValueError) -> tuple[str, int]:
+def _told(error: OSError | ValueError, out: Path) -> tuple[str, int]:
     """One line and the exit code for an error that is not ours."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"the disk of {out.name} is full ({KEPT})", 1
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.strerror}: {error.filename}", 2
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return f"{error} (what is written is kept; the same command resumes)", 1
+        return f"{error} ({KEPT})", 1
     return str(error), 2
 
 

@@ -67,16 +67,29 @@ class Visits:
     def make(self, at: int) -> trajectories.Results:
         """What a visit to a checkpoint finds: read where it was made, made where it was not."""
         if at not in self._made:
-            name = Path(str(self.bench.store.checkpoints["file"].iloc[at])).stem
-            # With other words or another version it is another visit.
-            file = self.bench.store.path / FOLDER / f"{name}-{self.bench.digest}.h5"
+            file = self._file(at)
             kept = trajectories.Results(file.parent, file=file.name)
             if self._todo(at, kept):
-                with hold(file):
-                    kept = trajectories.Results(file.parent, file=file.name)
+                # Beside the run's other leases, which are cleared in the end.
+                with hold(self.bench.store.path / f"{FOLDER}_{file.name}") as lease:
+                    kept = trajectories.Results(file.parent, file=file.name, lease=lease)
                     self._do(at, kept)
             self._made[at] = kept
         return self._made[at]
+
+    def left(self) -> list[int]:
+        """Positions of the checkpoints of which something that is asked for is not found yet."""
+        files = ((at, self._file(at)) for at in range(len(self.bench.keys)) if self.asked(at))
+        return [
+            at
+            for at, file in files
+            if self._todo(at, trajectories.Results(file.parent, file=file.name))
+        ]
+
+    def _file(self, at: int) -> Path:
+        name = Path(str(self.bench.store.checkpoints["file"].iloc[at])).stem
+        # With other words or another version it is another visit.
+        return self.bench.store.path / FOLDER / f"{name}-{self.bench.digest}.h5"
 
     def _todo(self, at: int, kept: trajectories.Results) -> list[str]:
         return [name for name in self.asked(at) if name not in kept]

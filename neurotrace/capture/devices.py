@@ -26,7 +26,7 @@ _FULL = (
 )
 
 
-def resolve(device: str = AUTO, dtype: str = AUTO) -> tuple[str, str]:
+def resolve(device: str = AUTO, dtype: str = AUTO, *, here: bool = True) -> tuple[str, str]:
     """The device and the type of the computation that a run gets.
 
     Parameters
@@ -37,6 +37,9 @@ def resolve(device: str = AUTO, dtype: str = AUTO) -> tuple[str, str]:
     dtype
         ``auto`` is bfloat16 on an accelerator that computes in it, float32 elsewhere; or
         ``float32``, ``bfloat16``, ``float16``.
+    here
+        Whether this machine computes. A device of others is taken at its word where this one has
+        none, as a cluster's login node; then the type has to be said, too.
 
     Returns
     -------
@@ -54,7 +57,16 @@ def resolve(device: str = AUTO, dtype: str = AUTO) -> tuple[str, str]:
     if device == AUTO:
         device = _best_device()
     # A name that is not to be had is refused before it is tried out.
-    torch_dtype("float32" if dtype == AUTO else dtype, device)
+    try:
+        torch_dtype("float32" if dtype == AUTO else dtype, device)
+    except ValueError:
+        if here or dtype not in (AUTO, *DTYPES) or device.startswith("cpu"):
+            raise
+        if dtype == AUTO:
+            raise ValueError(
+                f"got device {device!r} of other machines with compute_dtype 'auto', which cannot "
+                "be tried out on this one; expected bfloat16 or float32"
+            ) from None
     if dtype == AUTO:
         dtype = "bfloat16" if _has_bfloat16(device) else "float32"
     return device, dtype

@@ -40,8 +40,11 @@ def settle(job: Job, out: Path, files: Sequence[Path]) -> None:
             f"{out.name} holds {strange[0]}, which is no part of this series; one folder is one run"
         )
     kept = out / CONCEPTS
-    if kept.exists() and ConceptSet.load(kept).digest != job.concepts.digest:
-        raise StoreMismatch(f"{out.name} was made with other concepts ({CONCEPTS} differs)")
+    if kept.exists() and _digest(kept) != job.concepts.digest:
+        raise StoreMismatch(
+            f"{out.name} was made with other concepts ({CONCEPTS} differs; where the file was "
+            "harmed, --repair sets it aside and writes it again)"
+        )
     out.mkdir(parents=True, exist_ok=True)
     # A partial file has its blocks already.
     missing = [f for f in files if not f.exists() and not any(out.glob(f"{f.name}.*.partial"))]
@@ -54,3 +57,11 @@ def settle(job: Job, out: Path, files: Sequence[Path]) -> None:
     if not kept.exists():
         with naming_a_full_disk(kept):
             job.concepts.to_jsonl(kept)
+
+
+def _digest(file: Path) -> str | None:
+    """Digest of the sentences in a file; None for one that cannot be read."""
+    try:
+        return ConceptSet.load(file).digest
+    except ValueError:
+        return None

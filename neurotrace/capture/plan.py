@@ -1,26 +1,21 @@
 """What a run would do, how many bytes it would write and roughly how long it would take."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
 
-from neurotrace.capture import loading
 from neurotrace.capture.bringing import shelf_of
-from neurotrace.capture.devices import DeviceMap, resolve, torch_dtype, usual_batch
+from neurotrace.capture.devices import DeviceMap, resolve, usual_batch
 from neurotrace.capture.job import Job, Options, prepare
+from neurotrace.capture.sampled import Sampled, sample
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.checkpoints.freight import Freight
 from neurotrace.checkpoints.quantities import duration, human
 from neurotrace.checkpoints.shelf import Shelf
-from neurotrace.checkpoints.wanted import weight_bytes
 from neurotrace.concepts import ConceptSet
-
-READ = 4e8  # bytes a second of hashing and loading weights
-PER_CHECKPOINT = 0.7  # seconds of building, bridging and checking a model, whatever its size
-PER_BLOCK = 2e-3  # seconds of a block's hooks and small kernels, whatever the batch
+from neurotrace.store.layout import is_state, table_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +32,14 @@ class Plan:
         Tokens and words kept as rows of their own.
     bytes_per_checkpoint, n_bytes
         Size of a file, and of all of them.
+    bytes_of_states
+        Of a file, what ``--keep states`` keeps.
     seconds
-        Rough guess, from one timed matrix product on the device.
+        Rough guess, from some batches or a matrix product that were timed on the device.
+    sampled
+        The same for one checkpoint, part by part, and the sizes of its model.
+    n_layers, width
+        Blocks, and units of each at the first site.
     paths
         What is captured.
     freight
@@ -53,7 +54,11 @@ class Plan:
     n_words: int
     bytes_per_checkpoint: int
     n_bytes: int
+    bytes_of_states: int
     seconds: float
+    sampled: Sampled
+    n_layers: int
+    width: int
     paths: tuple[str, ...]
     freight: Freight | None = None
 
@@ -126,6 +131,7 @@ def plan(
     n_files = len(series) + (twin is not None)
     lengths = job.tokenized.lengths
     padded = [len(rows) * int(lengths[rows].max()) for slab in job.slabs for rows in slab.batches]
+    found = sample(job, n_tokens=sum(padded), n_batches=len(padded))
     return Plan(
         n_checkpoints=len(series),
         n_files=n_files,
@@ -135,41 +141,21 @@ def plan(
         n_words=len(job.tables.get("words", ())),
         bytes_per_checkpoint=job.n_bytes,
         n_bytes=n_files * job.n_bytes,
-        seconds=n_files * _seconds(job, n_tokens=sum(padded), n_batches=len(padded)),
+        bytes_of_states=_states(job),
+        seconds=n_files * found.total,
+        sampled=found,
+        n_layers=job.n_layers,
+        width=job.widths[job.sites[0]],
         paths=tuple(str(target) for target in job.targets),
         freight=shelf.price(series) if any(c.remote for c in series) else None,
     )
 
 
-def _seconds(job: Job, *, n_tokens: int, n_batches: int) -> float:
-    """One checkpoint: reading, multiplying, the loss, and what a block costs however little."""
-    folder = job.series[0].path
-    body = loading.skeleton(folder, trust_remote_code=job.options.trust_remote_code).base_model
-    embedded = sum(p.numel() for p in body.get_input_embeddings().parameters())
-    weights = sum(p.numel() for p in body.parameters()) - embedded
-    bases = {(t.site, t.rotation) for t in job.targets if t.rotation is not None}
-    turning = sum(min(job.widths[site], 1024) * job.widths[site] for site, _ in bases)
-    # A multiplication and an addition for every weight and token; attention is small beside it.
-    operations = 2 * n_tokens * (weights + turning * job.n_layers)
-    if job.loss is not None:
-        judged = int(job.tokenized.lengths[job.loss["example"]].sum())
-        operations += 2 * judged * (weights + embedded)
-    read = weight_bytes(job.series[0]) / READ
-    blocks = n_batches * job.n_layers * PER_BLOCK
-    return (
-        PER_CHECKPOINT
-        + read
-        + blocks
-        + operations / _speed(job.options.device, job.options.compute_dtype)
+def _states(job: Job) -> int:
+    """Bytes of a file's residual states and embeddings."""
+    heights = {"examples": len(job.concepts), **{name: len(t) for name, t in job.tables.items()}}
+    return sum(
+        heights[table_of(path)] * width * np.dtype(dtype).itemsize
+        for (path, _), (width, dtype) in job.arrays.items()
+        if is_state(path)
     )
-
-
-def _speed(device: str, dtype: str) -> float:
-    """Multiplications and additions a second of a matrix product of usual size."""
-    a = torch.ones(512, 512, device=device, dtype=torch_dtype(dtype, device))
-    best = float("inf")
-    for _ in range(5):
-        begun = time.perf_counter()
-        float((a @ a)[0, 0])  # reading a number waits for the device
-        best = min(best, time.perf_counter() - begun)
-    return 2 * 512**3 / best

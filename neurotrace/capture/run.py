@@ -12,7 +12,7 @@ from neurotrace.capture.series import TWIN, Afterwards, Capturing
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.checkpoints.shelf import Shelf
 from neurotrace.concepts import ConceptSet
-from neurotrace.runner import Executor, map_each
+from neurotrace.runner import ELSEWHERE, Executor, map_each
 from neurotrace.store import ActivationStore
 from neurotrace.store.match import TWIN as TWIN_FILE
 
@@ -118,7 +118,9 @@ def run(
     StoreFull
         When the disk cannot hold what is missing.
     """
-    device, compute_dtype = resolve(device, compute_dtype)
+    place = Executor(executor) if isinstance(executor, str) else executor
+    here = place.kind not in ELSEWHERE
+    device, compute_dtype = resolve(device, compute_dtype, here=here)
     options = Options(
         what=what,
         dtype=dtype,
@@ -144,7 +146,6 @@ def run(
     settle(job, out, [*files.values(), *([out / TWIN_FILE] if twin is not None else [])])
     labels = [one.label for one in (series if only is None else only)]
     twins = [TWIN] if twin is not None else []
-    place = Executor(executor) if isinstance(executor, str) else executor
     alone = place.kind == "serial"
     with Reporter(len(files) + len(twins), len(concepts), shown=progress and alone) as reporter:
         one = Capturing(

@@ -89,7 +89,8 @@ class Capturing:
         elif self.twin is not None:
             self._work.capture_twin(self.twin, file, lease=lease)
         if self.afterwards is not None:
-            self.afterwards(file)
+            with lease.explaining():
+                self.afterwards(file)
 
     def _capture(self, checkpoint: Checkpoint, file: Path, lease: Lease) -> None:
         label, known = checkpoint.label, captured_hash(file, checkpoint)

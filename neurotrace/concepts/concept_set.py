@@ -7,6 +7,7 @@ and whatever a data card says), then one object a sentence with ``group``, ``lan
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -271,7 +272,8 @@ class ConceptSet(ForeignFormats):
         path = Path(path).expanduser()
         lines = [json.dumps(dict(self.header), ensure_ascii=False)]
         lines += [_canonical(row) for row in rows.records(self.frame)]
-        partial = path.with_name(f".{path.name}.partial")
+        # Several processes may write the same at once; each its own file.
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return partial.replace(path)
 

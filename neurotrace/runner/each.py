@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 EXECUTORS = ("serial", "processes", "slurm", "ray")
+ELSEWHERE = ("slurm", "ray")  # on machines that may have what this one has not
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,25 @@ class Executor:
                 f"got options {', '.join(self.options)} for executor {self.kind!r}, which reads "
                 "none; valid are those of slurm and ray"
             )
+
+    def check(self) -> None:
+        """Refuse now what :func:`map_each` would refuse later.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without the extra that it needs, naming it.
+        ValueError
+            For an option that nobody reads.
+        """
+        if self.kind == "slurm":
+            from neurotrace.runner import queues
+
+            queues.checked(self.options)
+        elif self.kind == "ray":
+            from neurotrace.runner import on_ray
+
+            on_ray.checked(self)
 
 
 def map_each(

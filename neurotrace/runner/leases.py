@@ -23,7 +23,7 @@ from pathlib import Path
 
 from neurotrace.runner import lease_files
 from neurotrace.runner.lease_files import HELD, RELEASED, Record
-from neurotrace.runner.owners import here
+from neurotrace.runner.owners import Owner, here
 
 BEATS = 4  # touches of the file within the time after which it lapses
 
@@ -80,6 +80,15 @@ class Lease:
                 "and another took the file over, with the rows counted so far; its own later work "
                 "on it is dropped; the same command again goes on with what is left"
             )
+
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Raise LeaseLost instead of whatever goes wrong once the work was taken over."""
+        try:
+            yield
+        except Exception:
+            self.refuse_if_lost()
+            raise
 
     def owner_of(self, token: str) -> str:
         """What is known of the holder that had a token, by which its unfinished file is named.
@@ -176,6 +185,27 @@ def try_hold(file: Path, *, expiry: float = 120.0) -> Lease | None:
     return found if isinstance(found, Lease) else None
 
 
+def holder(folder: Path, *, but: Path | None = None) -> Owner | None:
+    """Somebody else who holds a lease of a file in a folder; None where nobody does.
+
+    Parameters
+    ----------
+    but
+        A file whose lease does not count.
+    """
+    names = {
+        path.name.rsplit(".", 2)[0] for path in lease_files.folder(folder / "x").glob("*.lease")
+    }
+    for name in sorted(names - {but.name if but is not None else ""}):
+        file = folder / name
+        with contextlib.suppress(FileNotFoundError):  # the folder was cleared just now
+            number = max(lease_files.numbers(file), default=0)
+            record, touched = lease_files.read(lease_files.named(file, number))
+            if record is not None and _fate(file, record, touched, record.expiry) is None:
+                return record.owner
+    return None
+
+
 def _waited_for(
     file: Path,
     expiry: float,
@@ -215,14 +245,21 @@ def _attempt(file: Path, expiry: float) -> "Lease | Record | None":
         raise ValueError(f"got a lease's expiry of {expiry:g}; expected seconds above 0")
     with _explained(file):
         lease_files.folder(file).mkdir(parents=True, exist_ok=True)
-        number = max(lease_files.numbers(file), default=0)
         try:
-            record, touched = lease_files.read(lease_files.named(file, number))
+            return _looked(file, expiry)
         except FileNotFoundError:
-            # There is none, or its maker met a full disk just now.
-            return _claim(file, 1, expiry, "") if number == 0 else None
-        fate = _fate(file, record, touched, expiry if record is None else record.expiry)
-        return record if fate is None else _claim(file, number + 1, expiry, fate)
+            return None  # whoever finished the run cleared the folder just now
+
+
+def _looked(file: Path, expiry: float) -> "Lease | Record | None":
+    number = max(lease_files.numbers(file), default=0)
+    try:
+        record, touched = lease_files.read(lease_files.named(file, number))
+    except FileNotFoundError:
+        # There is none, or its maker met a full disk just now.
+        return _claim(file, 1, expiry, "") if number == 0 else None
+    fate = _fate(file, record, touched, expiry if record is None else record.expiry)
+    return record if fate is None else _claim(file, number + 1, expiry, fate)
 
 
 def _fate(file: Path, record: Record | None, touched: float, expiry: float) -> str | None:

@@ -15,7 +15,20 @@ VALID = ("address", "gpus")
 
 
 def on_ray(fn: Callable[[Any], Any], items: Sequence[Any], where: Executor) -> list[Any]:
-    """Values of ``fn`` over ``items``, each from a task.
+    """Values of ``fn`` over ``items``, each from a task."""
+    ray = checked(where)
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, where)
+    try:
+        return drive(Tasks(ray, packed_of(fn), where), items)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def checked(where: Executor) -> Any:
+    """Ray itself, once it is clear that it can be used as asked.
 
     Raises
     ------
@@ -33,14 +46,7 @@ def on_ray(fn: Callable[[Any], Any], items: Sequence[Any], where: Executor) -> l
         raise ModuleNotFoundError(
             "got no ray; expected it for executor 'ray': pip install 'neurotrace[ray]'"
         ) from None
-    ours = not ray.is_initialized()
-    if ours:
-        _connect(ray, where)
-    try:
-        return drive(Tasks(ray, packed_of(fn), where), items)
-    finally:
-        if ours:
-            ray.shutdown()
+    return ray
 
 
 def _connect(ray: Any, where: Executor) -> None:

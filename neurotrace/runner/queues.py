@@ -16,6 +16,8 @@ from neurotrace.runner.surroundings import cores
 
 EXTRA = "pip install 'neurotrace[slurm]'"
 USUAL_TIME = "24:00:00"
+CLUSTERS = ("slurm", "local")
+PATIENCE = "60"  # seconds: as long as a network file system may hide a new file
 LARGEST_ARRAY = 1000  # SLURM's usual MaxArraySize, less one
 WAIT_ON = {"None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime"}
 NEVER = ("PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "InvalidAccount")
@@ -24,6 +26,7 @@ NEVER = ("PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "InvalidA
 class Queue(Protocol):
     """Takes jobs, says which are still there, and throws them out."""
 
+    folder: Path  # for files that jobs read and write
     together: int  # jobs that may be submitted at once
     interval: float  # seconds between looks at the queue
 
@@ -42,12 +45,28 @@ def queue_of(options: Mapping[str, str], workers: int | None) -> Queue:
 
     Raises
     ------
+    ModuleNotFoundError, ValueError
+        As :func:`checked`.
+    FileNotFoundError
+        Where SLURM's commands are not found.
+    """
+    told = checked(options)
+    folder = Path(told.get("folder", ".neurotrace-slurm"))
+    folder.mkdir(parents=True, exist_ok=True)
+    if told.get("cluster") == "local":
+        return Here(folder, workers)
+    return Slurm(folder, workers, told)
+
+
+def checked(options: Mapping[str, str]) -> dict[str, str]:
+    """Options under the names that ``sbatch`` has for them.
+
+    Raises
+    ------
     ModuleNotFoundError
         Without submitit; it names the extra.
     ValueError
-        For a cluster that is neither ``slurm`` nor ``local``.
-    FileNotFoundError
-        Where SLURM's commands are not found.
+        For a cluster that is neither ``slurm`` nor ``local``, and for what is no option.
     """
     try:
         import submitit  # noqa: F401
@@ -56,14 +75,20 @@ def queue_of(options: Mapping[str, str], workers: int | None) -> Queue:
             f"got no submitit; expected it for executor 'slurm': {EXTRA}"
         ) from None
     told = named(options)
-    folder = Path(told.get("folder", ".neurotrace-slurm"))
-    folder.mkdir(parents=True, exist_ok=True)
-    cluster = told.get("cluster", "slurm")
-    if cluster == "local":
-        return Here(folder, workers)
-    if cluster != "slurm":
-        raise ValueError(f"got cluster {cluster!r}; valid are slurm and local")
-    return Slurm(folder, workers, told)
+    if told.get("cluster", CLUSTERS[0]) not in CLUSTERS:
+        raise ValueError(f"got cluster {told['cluster']!r}; valid are {' and '.join(CLUSTERS)}")
+    minutes(told.get("time", USUAL_TIME))
+    patience_of(told)
+    return told
+
+
+def patience_of(options: Mapping[str, str]) -> float:
+    """Seconds a job may be out of the queue without a result."""
+    told = options.get("patience", PATIENCE)
+    try:
+        return float(told)
+    except ValueError:
+        raise ValueError(f"got patience {told!r}; expected seconds, such as {PATIENCE}") from None
 
 
 class Slurm:
@@ -75,6 +100,7 @@ class Slurm:
     def __init__(self, folder: Path, workers: int | None, told: Mapping[str, str]) -> None:
         import submitit
 
+        self.folder = folder
         try:
             self._executor = submitit.SlurmExecutor(folder=folder)
         except RuntimeError:
@@ -161,6 +187,7 @@ class Here:
     def __init__(self, folder: Path, workers: int | None) -> None:
         import submitit
 
+        self.folder = folder
         self.together = workers or cores()
         self._executor = submitit.LocalExecutor(folder=folder)
         self._executor.update_parameters(timeout_min=minutes(USUAL_TIME))

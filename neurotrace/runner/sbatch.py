@@ -56,9 +56,21 @@ def sbatch_script(
         **{name: value for name, value in told.items() if name not in OURS},
     }
     run = shlex.join([sys.executable, *command, "--shard", "auto"])
-    lines = ["#!/bin/bash", *(f"#SBATCH {_flag(*pair)}" for pair in asked.items()), ""]
+    lines = ["#!/bin/bash", _about(workers)]
+    lines += [*(f"#SBATCH {_flag(*pair)}" for pair in asked.items()), ""]
     lines += [*exports(), f"cd {shlex.quote(str(Path.cwd()))}", "", _AGAIN, f"{run} &", _WAIT]
     return "\n".join(lines)
+
+
+def _about(workers: int) -> str:
+    """What whoever opens the script wants to know."""
+    return f"""\
+# One piece of work, shared out among {workers} job{"s" if workers > 1 else ""} of an array.
+#   submit it once     sbatch FILE     (each job's log lies where this was typed)
+#   see how it goes    squeue --me
+# What a job gets can be changed below, such as --time=12:00:00, --mem=32G, --gpus=1, --partition=…
+# Jobs that were preempted or ran out of time go on by themselves. After any other end submit it
+# again: what is done stays done."""
 
 
 # Bash answers a signal only between commands, but in the middle of `wait`.
@@ -75,6 +87,21 @@ worker=$!
 while kill -0 "$worker" 2>/dev/null; do wait "$worker"; done
 wait "$worker"
 """
+
+
+def without(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
+    """A command line without some of its long options and their values.
+
+    >>> without(["--source", "a", "--workers", "8", "--no-shard", "--out=b"], ["workers", "shard"])
+    ['--source', 'a', '--out=b']
+    """
+    kept, dropped = [], False
+    for argument in arguments:
+        if argument.startswith("--"):
+            name = argument[2:].partition("=")[0].replace("_", "-")
+            dropped = name.removeprefix("no-") in names
+        kept += [] if dropped else [argument]
+    return kept
 
 
 def exports() -> list[str]:

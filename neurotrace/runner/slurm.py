@@ -4,9 +4,12 @@ A job that is preempted or nears its time limit is queued again by itself. One t
 queue without a result (killed, out of memory, a lost node) is submitted again a few times.
 """
 
+import contextlib
+import os
 import pickle
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +24,26 @@ from neurotrace.runner.outcome import (
     say,
     sealed,
 )
-from neurotrace.runner.queues import Queue, queue_of
+from neurotrace.runner.queues import Queue, patience_of, queue_of
 
 TRIES = 4  # the first, and three more
 POLL = 0.5  # seconds between looks at the result files
-PATIENCE = "60"  # seconds: as long as a network file system may hide a new file
 
 
 class Unit:
-    """What a job does: one item, its outcome packed."""
+    """What a job does: one item, its outcome packed.
 
-    def __init__(self, function: bytes) -> None:
-        self.function = function
+    The function lies in a file that all jobs read: it may hold all sentences of a run, and each
+    job has a file of its own.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
 
     def __call__(self, item: bytes) -> bytes:
         """Work; an exception is an outcome like any other."""
         try:
-            function, opened_item = pickle.loads(self.function), pickle.loads(item)
+            function, opened_item = pickle.loads(self.file.read_bytes()), pickle.loads(item)
         except Exception as error:
             return sealed(failed(error))
         return sealed(attempt(function, opened_item))
@@ -52,14 +58,15 @@ class Unit:
 def on_slurm(fn: Callable[[Any], Any], items: Sequence[Any], where: Executor) -> list[Any]:
     """Values of ``fn`` over ``items``, each from a job of its own."""
     queue = queue_of(where.options, where.workers)
-    patience = float(where.options.get("patience", PATIENCE))
+    patience = patience_of(where.options)
     values: list[Any] = []
     lost: list[str] = []
-    for start in range(0, len(items), queue.together):
-        array = Array(queue, Unit(packed_of(fn)), items[start : start + queue.together], patience)
-        found, gone = array.results()
-        values += found
-        lost += gone
+    with _written(fn, queue.folder) as file:
+        for start in range(0, len(items), queue.together):
+            array = Array(queue, Unit(file), items[start : start + queue.together], patience)
+            found, gone = array.results()
+            values += found
+            lost += gone
     if lost:
         raise WorkerLost(
             f"got no result for {len(lost)} of {len(items)} items, whose jobs left the queue "
@@ -67,6 +74,19 @@ def on_slurm(fn: Callable[[Any], Any], items: Sequence[Any], where: Executor) ->
             "are done; where memory is short, try a larger mem or a smaller --batch-tokens"
         )
     return values
+
+
+@contextlib.contextmanager
+def _written(fn: Callable[[Any], Any], folder: Path) -> Iterator[Path]:
+    """A function in a file, for as long as jobs may read it."""
+    file = folder.absolute() / f"function-{secrets.token_hex(4)}.pkl"
+    try:
+        with file.open("wb") as stream:
+            stream.write(packed_of(fn))
+            os.fsync(stream.fileno())  # other nodes read it at once
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
 
 
 class Array:

@@ -14,7 +14,7 @@ from neurotrace.store import layout
 from neurotrace.store.layout import Key, NotKept
 from neurotrace.store.mapping import over_steps
 from neurotrace.store.match import TWIN, kept_of, key_of, read_header, refuse_mixture, row_of
-from neurotrace.store.repair import refuse_damaged
+from neurotrace.store.repair import refuse_damaged, refuse_other_values
 from neurotrace.store.sums import dataset_names
 
 Step = int | tuple[int, int]  # step, or (stage, step) where a step occurs in several stages
@@ -37,6 +37,7 @@ class ActivationStore:
     def __init__(self, path: Path, files: Sequence[Path]):
         self.path = path
         self.parts: Any = None
+        self._verified: set[tuple[int, str]] = set()
         headers = [read_header(file) for file in files]
         order = sorted(range(len(files)), key=lambda i: key_of(headers[i]))
         self._files = [files[i] for i in order]
@@ -168,6 +169,8 @@ class ActivationStore:
         ------
         KeyError
             For a step, layer or path that was not captured, listing those that were.
+        StoreDamaged
+            When all rows are read and do not agree with their checksums.
         NotKept
             (a ValueError) For a path that was captured, scored and not kept.
         """
@@ -177,6 +180,9 @@ class ActivationStore:
         self._refuse_not_kept(number, path)
         with layout.reading(self._files[number]) as h5:
             values = layout.take(h5[name], chosen)
+            if rows is None and (number, name) not in self._verified:
+                refuse_other_values(self._files[number].name, h5, name, values)
+                self._verified.add((number, name))
         coords = self._coords(number, layer, path, chosen)
         return xr.DataArray(values, dims=layout.dims(path), coords=coords, name=path)
 

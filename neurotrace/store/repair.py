@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import h5py
+from numpy.typing import NDArray
 
 from neurotrace.store import layout
 from neurotrace.store.layout import StoreDamaged
-from neurotrace.store.sums import TABLES, bad_slabs, dataset_names, tables_checksum
+from neurotrace.store.sums import TABLES, bad_rows, bad_slabs, dataset_names, tables_checksum
 
 
 def check_file(file: Path, *, quick: bool = False) -> str | None:
@@ -51,6 +52,19 @@ def refuse_damaged(file: Path, *, quick: bool = False) -> None:
     reason = check_file(file, quick=quick)
     if reason is not None:
         raise StoreDamaged(file.name, reason)
+
+
+def refuse_other_values(name: str, h5: h5py.File, dataset: str, values: NDArray) -> None:
+    """Raise where a dataset's values, all rows of it, are not those that were written.
+
+    Raises
+    ------
+    StoreDamaged
+        Naming the file, the dataset and the rows.
+    """
+    for where in bad_rows(h5, dataset, values):
+        rows = f"rows {where.start} to {where.stop - 1}"
+        raise StoreDamaged(name, f"differs from its checksum in {dataset}, {rows}")
 
 
 def set_aside(file: Path) -> Path:

@@ -44,6 +44,17 @@ def bad_slabs(h5: h5py.File) -> Iterator[tuple[int, str, slice]]:
                 yield counted[slab][0], name, rows[slab]
 
 
+def bad_rows(h5: h5py.File, name: str, values: NDArray) -> Iterator[slice]:
+    """Rows of one dataset whose values, here in memory, are not those that were written."""
+    sums = h5["checksums"][:, dataset_names(h5).index(name)]
+    path = layout.parse(name)[0]
+    tables = drawn_tables(h5) if layout.holds_tokens(path) else {}
+    for slab, (first, stop) in enumerate(layout.slabs(int(h5.attrs["n_done"]))):
+        rows = layout.rows_of(path, tables, first, stop)
+        if checksum(values[rows]) != sums[slab]:
+            yield rows
+
+
 def _in_blocks(dataset: h5py.Dataset, rows: Sequence[slice]) -> Iterator[NDArray]:
     """The values of adjoining rows, several slabs a read: narrow datasets have many of them."""
     a_row = max(1, dataset.shape[1] * dataset.dtype.itemsize)

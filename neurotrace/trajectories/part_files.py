@@ -18,6 +18,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neurotrace.store.disk import naming_the_disk
+from neurotrace.trajectories.result_files import CHECKSUM, checksum, whole
+
 SMALL = 512  # bytes below which a compressed dataset is larger than a plain one
 SAMPLE = 1 << 15  # values that tell how a dataset is best compressed
 CHUNK = 1 << 20  # bytes of a compressed piece
@@ -38,6 +41,7 @@ def write(group: h5py.Group, dataset: xr.Dataset) -> None:
         "attrs": dataset.attrs,
     }
     group.attrs["layout"] = json.dumps(layout, default=_number)
+    group.attrs[CHECKSUM] = np.uint32(checksum(group))
 
 
 def read(file: Path, group: str, checkpoint: str, *, look: bool = False) -> xr.Dataset | None:
@@ -52,14 +56,32 @@ def read(file: Path, group: str, checkpoint: str, *, look: bool = False) -> xr.D
         with h5py.File(file, "r", locking=False) as h5:
             if group not in h5 or h5[group].attrs.get("checkpoint") != checkpoint:
                 return None
+            if not whole(h5[group]):
+                raise KeyError(f"another checksum in {group}")
             return xr.Dataset() if look else _loaded(h5[group])
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        told = " ".join(str(error).split())[:120]
         raise ValueError(
-            f"got {file.parent.name}/{file.name}, which is damaged ({error}); expected scores: "
-            "remove it, and the same command computes them again"
+            f"got {file.parent.name}/{file.name}, which is damaged ({told}); expected scores: "
+            "--repair sets it aside, and they are computed again"
         ) from None
+
+
+def harm(file: Path) -> str | None:
+    """Why a file of parts is not as it was written, as the rest of a sentence; None for one."""
+    try:
+        with h5py.File(file, "r", locking=False) as h5:
+            for name in h5:
+                for digest in h5[name]:
+                    if not whole(h5[name][digest]):
+                        return f"differs from its checksum in {name}"
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # a flipped bit may come out as nearly any error
+        return f"cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:80]})"
+    return None
 
 
 def read_all(file: Path, key: tuple[int, int] | None) -> dict[str, xr.Dataset]:
@@ -82,18 +104,28 @@ def gather(files: Sequence[Path], whole: Path, *, checkpoint: str) -> None:
     _clear(whole)
 
 
-def create(file: Path) -> h5py.File:
-    """A new file in the format of HDF5 1.10, in which many small groups take half the room."""
-    return h5py.File(file, "w", libver=("v110", "v110"), locking=False)
+@contextlib.contextmanager
+def create(file: Path) -> Iterator[h5py.File]:
+    """A new file in the format of HDF5 1.10, in which many small groups take half the room.
+
+    It is made in memory: HDF5 may crash the process where a disk is full.
+    """
+    memory = {"driver": "core", "backing_store": False}
+    with h5py.File(file, "w", libver=("v110", "v110"), **memory) as h5:
+        yield h5
+        h5.flush()
+        image = h5.id.get_file_image()
+    file.write_bytes(image)
 
 
 @contextlib.contextmanager
 def draft_of(file: Path, *, beside: Path) -> Iterator[Path]:
     """A file to write, which gets its name once the disk holds it."""
-    beside.mkdir(parents=True, exist_ok=True)
     draft = beside / f"{secrets.token_hex(4)}.draft"
     try:
-        yield draft
+        with naming_the_disk(beside / file.name):  # its own folder may be gone
+            beside.mkdir(parents=True, exist_ok=True)
+            yield draft
         with draft.open("rb") as stream:
             os.fsync(stream.fileno())
         for _ in range(TRIES):

@@ -1,21 +1,30 @@
 """RUN/results.h5: one group a result, readable with xarray (h5netcdf) and with plain h5py.
 
-Groups are added to ``results.h5.partial`` as they are finished, so that an interrupted trace goes
-on where it stopped; the file gets its name when the last one is in.
+Groups are added to an unfinished file beside it as they are finished, so that an interrupted trace
+goes on where it stopped; the file gets its name when the last one is in.
 """
 
+import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import xarray as xr
 
+from neurotrace.runner.leases import Lease
+from neurotrace.store.disk import naming_the_disk, sync
+from neurotrace.trajectories import result_files
+from neurotrace.trajectories.result_files import CHECKSUM, FINISHED
+
 FILE = "results.h5"
-FINISHED = "finished"
+REPAIR = "--repair sets it aside and makes it again"
 # What was read or written last: opening a result takes a tenth of a second, and there are dozens.
 _LAST: dict[Path, tuple[tuple[int, int, int], dict[str, xr.Dataset]]] = {}
+
+
+class ResultsDamaged(ValueError):
+    """A file of results was harmed since it was written; nothing is read of it."""
 
 
 class Results:
@@ -27,13 +36,19 @@ class Results:
         Made with the first result.
     file
         Their file in it.
+    lease
+        The right to make that file, where several processes may want to: whoever loses it is
+        refused before anything of its own gets a name.
     """
 
-    def __init__(self, folder: str | Path, *, file: str = FILE) -> None:
+    def __init__(self, folder: str | Path, *, file: str = FILE, lease: Lease | None = None) -> None:
         self.folder = Path(folder)
         self.file = self.folder / file
-        self.partial = self.folder / f"{file}.partial"
-        self._done = set(_readable(self.partial)) or set(_groups(self.file))
+        self.partial = result_files.name_of(self.file, lease)
+        self._lease = lease
+        with naming_the_disk(self.file):
+            begun = set(result_files.inherit(self.file, lease))
+        self._done = begun or set(_groups(self.file))
         self._read: dict[str, xr.Dataset] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -43,17 +58,29 @@ class Results:
         """The result of that name: read if it is there, computed and kept if it is not."""
         if name not in self._done:
             dataset = compute()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if self.file.is_file() and not self.partial.is_file():
-                shutil.copy(self.file, self.partial)  # a finished file is added to, never lost
-            mode: Literal["a", "w"] = "a" if self.partial.is_file() else "w"
-            # What was read from a file remembers how it was kept there; its heirs may be text.
-            plain = dataset.drop_encoding()
-            plain.to_netcdf(self.partial, mode=mode, group=name, engine="h5netcdf")
-            with h5py.File(self.partial, "a") as file:
-                file[name].attrs[FINISHED] = 1  # a group cut off while it was written lacks it
+            self._refuse_if_lost()
+            with naming_the_disk(self.file):
+                self._write(name, dataset)
             self._done.add(name)
         return self[name]
+
+    def _write(self, name: str, dataset: xr.Dataset) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.file.is_file() and not self.partial.is_file():
+            shutil.copy(self.file, self.partial)  # a finished file is added to, never lost
+        # What was read from a file remembers how it was kept there; its heirs may be text.
+        plain = dataset.drop_encoding()
+        result_files.reserve(self.partial, plain)
+        plain.to_netcdf(self.partial, mode="a", group=name, engine="h5netcdf")
+        result_files.reserve(self.partial)
+        with h5py.File(self.partial, "a") as file:
+            result_files.seal(file[name])
+
+    def _refuse_if_lost(self) -> None:
+        """Whoever hung until another took the file over leaves nothing of its own."""
+        if self._lease is not None and not self._lease.still_ours():
+            self.partial.unlink(missing_ok=True)
+            self._lease.refuse_if_lost()
 
     def __getitem__(self, name: str) -> xr.Dataset:
         if name not in self._read:
@@ -64,8 +91,11 @@ class Results:
     def finish(self) -> dict[str, xr.Dataset]:
         """Give the file its name; all results by name."""
         if not self.file.is_file() and not self.partial.is_file():
-            h5py.File(self.partial, "w").close()  # all was left out, and that is a result
+            result_files.reserve(self.partial)  # all was left out, and that is a result
+            h5py.File(self.partial, "a").close()
+        self._refuse_if_lost()
         if self.partial.is_file():
+            sync(self.partial)
             self.partial.replace(self.file)
         found = {name: self[name] for name in _groups(self.file)}
         _LAST.clear()
@@ -100,11 +130,11 @@ def finished(folder: str | Path) -> bool:
 
 def begun(folder: str | Path) -> list[str]:
     """Names of the results that an unfinished run has so far."""
-    file = Path(folder) / f"{FILE}.partial"
-    try:
-        return _groups(file)
-    except OSError:  # cut off while it was written
-        return []
+    found = []
+    for file in result_files.unfinished(Path(folder) / FILE):
+        with contextlib.suppress(ResultsDamaged):  # cut off while it was written
+            found.append(_groups(file))
+    return max(found, key=len, default=[])
 
 
 def _stamp(file: Path) -> tuple[int, int, int]:
@@ -118,29 +148,32 @@ def _copies(found: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
 
 
 def _load(file: Path, name: str) -> xr.Dataset:
-    with xr.open_dataset(file, group=name, engine="h5netcdf") as opened:
-        dataset = opened.load()
-    dataset.attrs.pop(FINISHED, None)
+    with _naming_damage(file):
+        with h5py.File(file, "r", locking=False) as opened:
+            if not result_files.whole(opened[name]):
+                raise ResultsDamaged(f"{file.name} differs from its checksum in {name}; {REPAIR}")
+        with xr.open_dataset(file, group=name, engine="h5netcdf") as read:
+            dataset = read.load()
+    for mark in (FINISHED, CHECKSUM):
+        dataset.attrs.pop(mark, None)
     return dataset
 
 
 def _groups(file: Path) -> list[str]:
-    if not file.is_file():
-        return []
-    with h5py.File(file, "r") as opened:
-        return [name for name, group in opened.items() if FINISHED in group.attrs]
+    with _naming_damage(file):
+        found = result_files.groups(file)
+        if not found and file.is_file() and result_files.holds_others(file):
+            raise ResultsDamaged(f"{file.name} holds no results of ours; {REPAIR}")
+        return found
 
 
-def _readable(partial: Path) -> list[str]:
-    """Finished groups of an interrupted file; what was cut off is removed, or all of it."""
-    if not partial.is_file():
-        return []
+@contextlib.contextmanager
+def _naming_damage(file: Path) -> Iterator[None]:
+    """One line for a file that HDF5 cannot read, in whatever words it says so."""
     try:
-        names = _groups(partial)
-        with h5py.File(partial, "a") as file:
-            for name in set(file) - set(names):
-                del file[name]
-    except OSError:
-        partial.unlink()
-        return []
-    return names
+        yield
+    except (FileNotFoundError, PermissionError, ResultsDamaged):
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        told = " ".join(str(error).split())[:120]
+        raise ResultsDamaged(f"{file.name} cannot be read ({told}); {REPAIR}") from None

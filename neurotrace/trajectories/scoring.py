@@ -29,13 +29,15 @@ class Unit:
     Attributes
     ----------
     run, file
-        The run's folder and the checkpoint's file in it.
+        The folder of the activations and the checkpoint's file in it.
     name
         Of the group of parts.
     scoring
         Settings of all units of a trace.
     last
         Whether it is the last checkpoint of the series.
+    keeps
+        The run's folder, which keeps the parts.
     """
 
     run: str
@@ -43,6 +45,7 @@ class Unit:
     name: str
     scoring: Scoring
     last: bool
+    keeps: str
 
     def __str__(self) -> str:
         return f"{self.name} of {self.file}"
@@ -79,29 +82,31 @@ def units(store: ActivationStore, scoring: Scoring) -> list[Unit]:
     store
         All checkpoints of a run's folder, with ``store.parts``.
     """
-    keys, run = step_keys(store), str(store.path)
+    if store.parts is None:
+        raise ValueError("got a store of no parts; expected one with parts attached")
+    keys, run, keeps = step_keys(store), str(store.path), str(store.parts.folder.parent)
     found: list[Unit] = []
     files = [str(file) for file in store.checkpoints["file"]]
     first = ActivationStore(store.path, [store.path / files[0]])
     if store.twin is not None:
         entries = _entries(store.twin, scoring, True)
         names = pending(store.twin, entries, told_of(scoring, True), twin=True)
-        found += [Unit(run, TWIN, name, scoring, True) for name in names]
+        found += [Unit(run, TWIN, name, scoring, True, keeps) for name in names]
     for step, file in zip(keys, files, strict=True):
         last = step == keys[-1]
         told = told_of(scoring, last)
         names = pending(store, _entries(first, scoring, last), told, step=step)
-        found += [Unit(run, file, name, scoring, last) for name in names]
+        found += [Unit(run, file, name, scoring, last, keeps) for name in names]
     return found
 
 
 def compute(unit: Unit) -> None:
     """Do one unit and keep what it finds; nothing, where that was done before."""
-    run, twin = Path(unit.run), unit.file == TWIN
+    run, keeps, twin = Path(unit.run), Path(unit.keeps), unit.file == TWIN
     if twin:
-        store = attach_twin(ActivationStore.open(run / TWIN), run)
+        store = attach_twin(ActivationStore.open(run / TWIN), keeps)
     else:
-        store = attach(ActivationStore(run, [run / unit.file]))
+        store = attach(ActivationStore(run, [run / unit.file]), keeps)
     told = told_of(unit.scoring, unit.last)
     keep(store, _entries(store, unit.scoring, unit.last), told, twin=twin, only=unit.name)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from neurotrace import capture
-from neurotrace.capture import loading
+from neurotrace.capture import loading, sampled
 from neurotrace.checkpoints import Checkpoint
 from neurotrace.concepts import ConceptSet
 
@@ -40,3 +40,24 @@ def test_a_plan_counts_the_twin_and_refuses_what_a_run_refuses(
     assert "roughly" in str(two)
     with pytest.raises(ValueError, match="valid are default, always, never"):
         capture.plan(series, few, bos="perhaps")
+
+
+def test_a_large_model_is_priced_from_a_matrix_product_and_is_not_built(
+    series: list[Checkpoint], few: ConceptSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampled, "MOST_WEIGHTS", 0)
+    monkeypatch.setattr(loading, "reinitialized", lambda *_, **__: pytest.fail("built a model"))
+    monkeypatch.setattr(sampled, "product_speed", lambda *_: 1e6)
+    slow = capture.plan(series, few, loss_sentences=0)
+    monkeypatch.setattr(sampled, "product_speed", lambda *_: 2e6)
+    fast = capture.plan(series, few, loss_sentences=0)
+    operations = 2 * slow.n_tokens * slow.sampled.n_weights
+    assert slow.sampled.forward - fast.sampled.forward == pytest.approx(operations / 2e6)
+    assert slow.seconds == pytest.approx(3 * slow.sampled.total)
+
+
+def test_a_plan_tells_states_from_neurons(series: list[Checkpoint], few: ConceptSet) -> None:
+    both = capture.plan(series, few, what=("mlp.hook_post/max", "hook_resid_post/mean"))
+    width = both.sampled.n_features
+    assert both.bytes_of_states == both.n_layers * both.n_examples * width * 4
+    assert capture.plan(series, few).bytes_of_states == 0

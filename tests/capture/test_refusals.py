@@ -136,7 +136,7 @@ def test_checkpoints_with_another_tokenizer_are_refused(
         ({"bos": "maybe"}, "valid are default, always, never"),
         ({"backend": "nnsight"}, "valid are bridge, plain"),
         ({"compute_dtype": "float16"}, "'float16' on a CPU"),
-        ({"executor": "slurm"}, "valid are serial"),
+        ({"executor": "dask"}, "valid are serial, processes, slurm, ray"),
         ({"exclude_ids": range(10_000)}, "expected at most"),
     ],
 )

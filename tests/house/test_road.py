@@ -1,6 +1,5 @@
 """The road from checkpoints to a report: whole, repeatable, resumable, and clear when refused."""
 
-import fcntl
 import json
 import shutil
 
@@ -238,7 +237,7 @@ def test_an_interruption_says_how_to_go_on(tiny_lab, tmp_path, capsys, monkeypat
 
     monkeypatch.setattr(capture, "run", interrupted)
     assert main(["--source", str(tiny_lab), "--out", str(tmp_path)]) == 1
-    assert "what is done is kept, and the same command resumes" in capsys.readouterr().err
+    assert "the same command goes on: python -m neurotrace.trace" in capsys.readouterr().err
 
 
 def test_an_unfinished_lab_run_is_refused(few, tmp_path, capsys):
@@ -281,15 +280,6 @@ def test_a_setting_that_an_older_run_did_not_know_had_its_default(tmp_path):
     save_config(TraceConfig(source="s", out="o"), tmp_path, facts)
     with pytest.raises(ValueError, match=r"stack \(was 'auto', now 'decoder'\)"):
         save_config(TraceConfig(source="s", out="o", stack="decoder"), tmp_path, facts)
-
-
-def test_two_traces_never_work_in_one_folder(few, tmp_path, capsys):
-    out = tmp_path / "out"
-    out.mkdir()
-    with (out / ".trace.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        line = refused(capsys, "--source", few, "--out", out)
-    assert "got folder out, in which another trace is at work" in line
 
 
 @pytest.mark.parametrize(

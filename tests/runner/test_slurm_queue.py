@@ -22,7 +22,7 @@ class Stage:
     together, interval = 1000, 0.0
 
     def __init__(self, folder: Path, end: Callable[[Any, int], str]) -> None:
-        self.folder, self.end = folder, end
+        self.folder, self.end = folder, end  # jobs' files lie there, too
         self.tries: dict[Any, int] = {}
         self.waiting: set[str] = set()
         self.cancelled: list[tuple[list[str], bool]] = []
@@ -102,11 +102,11 @@ def test_a_job_still_in_the_queue_is_waited_for(tmp_path, monkeypatch):
 
     def ends_late(jobs: Iterable[Any]) -> set[str]:
         if time.monotonic() - begun > 0.2:
-            late.write_bytes(pickle.dumps(("success", Unit(packed_of(abs))(packed_of(-7)))))
+            late.write_bytes(pickle.dumps(("success", done_by(tmp_path)(packed_of(-7)))))
         return present(jobs)
 
     monkeypatch.setattr(stage, "present", ends_late)
-    assert Array(stage, Unit(packed_of(abs)), [7], 0.02).results() == ([7], [])
+    assert Array(stage, done_by(tmp_path), [7], 0.02).results() == ([7], [])
     assert stage.tries == {7: 1}
 
 
@@ -117,11 +117,11 @@ def test_a_result_that_arrives_late_is_taken_and_nothing_is_submitted_again(tmp_
 
     def present(_: Iterable[Any]) -> set[str]:
         if time.monotonic() - begun > 0.1:
-            late.write_bytes(pickle.dumps(("success", Unit(packed_of(abs))(packed_of(-7)))))
+            late.write_bytes(pickle.dumps(("success", done_by(tmp_path)(packed_of(-7)))))
         return set()
 
     monkeypatch.setattr(stage, "present", present)
-    assert Array(stage, Unit(packed_of(abs)), [7], 0.6).results() == ([7], [])
+    assert Array(stage, done_by(tmp_path), [7], 0.6).results() == ([7], [])
     assert stage.tries == {7: 1}
 
 
@@ -157,13 +157,20 @@ def test_an_interrupt_takes_all_jobs_out_of_the_queue(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stage, "present", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Array(stage, Unit(packed_of(abs)), [7], 0.01).results()
+        Array(stage, done_by(tmp_path), [7], 0.01).results()
     assert stage.cancelled == [(["7.1"], False)]
 
 
 def test_what_submitit_could_not_run_is_told_with_its_log(played):
     with pytest.raises(WorkerLost, match=r"from a job: No: module; .* its log is .*_0_log\.err"):
         played(lambda item: item, [4], lambda *_: "error")
+
+
+def done_by(folder: Path) -> Unit:
+    """The absolute value, as jobs find it."""
+    file = folder / "function.pkl"
+    file.write_bytes(packed_of(abs))
+    return Unit(file)
 
 
 class Told:

@@ -182,7 +182,7 @@ def test_a_damaged_file_of_scores_is_named(copy):
     parts = attach(ActivationStore.open(copy)).parts
     parts.get(16, "thing", lambda: xr.Dataset({"value": 1.0}))
     parts.fold(16).write_bytes(b"no HDF5")
-    with pytest.raises(ValueError, match=r"got scores/0001_step16.h5, which is damaged.*remove it"):
+    with pytest.raises(ValueError, match=r"got scores/0001_step16.h5, which is damaged.*--repair"):
         parts.get(16, "thing", xr.Dataset)
 
 
