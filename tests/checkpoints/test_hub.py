@@ -144,7 +144,7 @@ def test_a_mirrors_next_page_is_asked_of_the_mirror(server, monkeypatch):
         ("../runs", False),
         ("runs/-x", False),
         ("org/a--b", False),
-        ("/work/model", False),
+        ("/srv/model", False),
         ("org/model.toml/", False),
     ],
 )
