@@ -142,17 +142,9 @@ class Bench:
 
     def _impossible(self, wanted: Sequence[str]) -> Mapping[str, str]:
         """What cannot be done, and why."""
-        if self.config.site != "mlp.hook_post":
-            return dict.fromkeys(
-                wanted, f"neurons are written at mlp.hook_post, not {self.config.site}"
-            )
-        if self.config.device_map is not None:
-            return dict.fromkeys(wanted, "the model is spread over devices")
-        if not self.store.held(self.config.path):
-            why = f"{self.config.path} was scored and not kept (--keep activations keeps it)"
+        why = self._why_none()
+        if why is not None:
             return dict.fromkeys(wanted, why)
-        if not self.road.predicts:
-            return dict.fromkeys(wanted, "the model does not predict the next token")
         with_words = [name for name in wanted if name != "ablation"]
         try:
             materials = self.materials if with_words else None
@@ -163,6 +155,17 @@ class Bench:
         if "forcing" in wanted and materials is not None and materials.identify is None:
             return {"forcing": f"nobody tells a text's language; {identifier.EXTRA} may help"}
         return {}
+
+    def _why_none(self) -> str | None:
+        """Why no experiment can be done."""
+        config = self.config
+        if config.site != "mlp.hook_post":
+            return f"neurons are written at mlp.hook_post, not {config.site}"
+        if config.device_map is not None:
+            return "the model is spread over devices"
+        if not self.store.held(config.path):
+            return f"{config.path} was scored and not kept (--keep activations keeps it)"
+        return None if self.road.predicts else "the model does not predict the next token"
 
     @cached_property
     def source_language(self) -> str:

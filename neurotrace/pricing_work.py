@@ -155,14 +155,14 @@ class Work:
 
     @property
     def grams(self) -> float:
-        """At most 1,500 sentences a language against all, over all neurons."""
-        s, n = self.shape, self.shape.n_languages * min(1500, self.shape.n_sentences)
+        """At most 750 sentences a language against all, over all neurons."""
+        s, n = self.shape, self.shape.n_languages * min(750, self.shape.n_sentences)
         return s.n_layers * self._product(n, n, s.width)
 
     @property
     def scatter(self) -> float:
-        """Neurons of a layer against each other, or sentences where they are fewer."""
-        s, n = self.shape, self.shape.n_languages * self.shape.n_sentences
+        """Neurons of a layer against each other, or sentences, of at most 10,000."""
+        s, n = self.shape, min(10_000, self.shape.n_languages * self.shape.n_sentences)
         return s.n_layers * self._product(n, s.width, min(s.width, n))
 
     @property

@@ -14,7 +14,7 @@ from neurotrace.store import layout
 from neurotrace.store.layout import Key, NotKept
 from neurotrace.store.mapping import over_steps
 from neurotrace.store.match import TWIN, kept_of, key_of, read_header, refuse_mixture, row_of
-from neurotrace.store.repair import refuse_damaged, refuse_other_values
+from neurotrace.store.repair import refuse_damaged, verify_once
 from neurotrace.store.sums import dataset_names
 
 Step = int | tuple[int, int]  # step, or (stage, step) where a step occurs in several stages
@@ -37,7 +37,6 @@ class ActivationStore:
     def __init__(self, path: Path, files: Sequence[Path]):
         self.path = path
         self.parts: Any = None
-        self._verified: set[tuple[int, str]] = set()
         headers = [read_header(file) for file in files]
         order = sorted(range(len(files)), key=lambda i: key_of(headers[i]))
         self._files = [files[i] for i in order]
@@ -147,6 +146,7 @@ class ActivationStore:
         path: str = "mlp.hook_post/max",
         *,
         rows: Sequence[int] | NDArray | slice | None = None,
+        columns: slice | None = None,
     ) -> xr.DataArray:
         """Values of one step and layer, as they are stored.
 
@@ -158,6 +158,8 @@ class ActivationStore:
             Block, counted from 0; None for the site ``embed``, which is no layer.
         rows
             Sentences (drawn tokens, words) to read: indices, a mask, or a slice; all by default.
+        columns
+            A range of neurons or features, all by default.
 
         Returns
         -------
@@ -170,7 +172,7 @@ class ActivationStore:
         KeyError
             For a step, layer or path that was not captured, listing those that were.
         StoreDamaged
-            When all rows are read and do not agree with their checksums.
+            When everything is read and does not agree with its checksums.
         NotKept
             (a ValueError) For a path that was captured, scored and not kept.
         """
@@ -179,12 +181,26 @@ class ActivationStore:
         chosen = layout.selection(rows)
         self._refuse_not_kept(number, path)
         with layout.reading(self._files[number]) as h5:
-            values = layout.take(h5[name], chosen)
-            if rows is None and (number, name) not in self._verified:
-                refuse_other_values(self._files[number].name, h5, name, values)
-                self._verified.add((number, name))
+            values = layout.take(h5[name], chosen, columns or slice(None))
+            if rows is columns is None:
+                verify_once(self._files[number], h5, name, values)
         coords = self._coords(number, layer, path, chosen)
         return xr.DataArray(values, dims=layout.dims(path), coords=coords, name=path)
+
+    def verify(self, step: Step, layer: int | None, path: str = "mlp.hook_post/max") -> None:
+        """Hold one layer's values against their checksums, before they are read in parts.
+
+        Once a process; memory does not grow with the sentences.
+
+        Raises
+        ------
+        KeyError, StoreDamaged, NotKept
+            As :meth:`read`.
+        """
+        number, name = self._index(step), self._name(path, layer)
+        self._refuse_not_kept(number, path)
+        with layout.reading(self._files[number]) as h5:
+            verify_once(self._files[number], h5, name)
 
     def header(self, step: Step) -> dict[str, Any]:
         """Root attributes of a step's file: the provenance of its numbers."""

@@ -44,15 +44,23 @@ def bad_slabs(h5: h5py.File) -> Iterator[tuple[int, str, slice]]:
                 yield counted[slab][0], name, rows[slab]
 
 
-def bad_rows(h5: h5py.File, name: str, values: NDArray) -> Iterator[slice]:
-    """Rows of one dataset whose values, here in memory, are not those that were written."""
+def bad_rows(h5: h5py.File, name: str, values: NDArray | None = None) -> Iterator[slice]:
+    """Rows of one dataset whose values are not those that were written.
+
+    Parameters
+    ----------
+    values
+        All of them, where they are in memory; else they are read, some at a time.
+    """
     sums = h5["checksums"][:, dataset_names(h5).index(name)]
     path = layout.parse(name)[0]
     tables = drawn_tables(h5) if layout.holds_tokens(path) else {}
-    for slab, (first, stop) in enumerate(layout.slabs(int(h5.attrs["n_done"]))):
-        rows = layout.rows_of(path, tables, first, stop)
-        if checksum(values[rows]) != sums[slab]:
-            yield rows
+    slabs = layout.slabs(int(h5.attrs["n_done"]))
+    rows = [layout.rows_of(path, tables, first, stop) for first, stop in slabs]
+    found = _in_blocks(h5[name], rows) if values is None else (values[where] for where in rows)
+    for where, part, expected in zip(rows, found, sums, strict=False):
+        if checksum(part) != expected:
+            yield where
 
 
 def _in_blocks(dataset: h5py.Dataset, rows: Sequence[slice]) -> Iterator[NDArray]:

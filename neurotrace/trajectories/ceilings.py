@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.blas import ssyrk
 
 from neurotrace import probes
 from neurotrace.store import ActivationStore
@@ -16,7 +17,8 @@ from neurotrace.trajectories.halved import Halved
 from neurotrace.trajectories.lifts import StepKey, along_steps
 
 RIDGE = 0.1  # of the mean squared length of a sentence: between a direction and an exact fit
-MAX_SENTENCES = 1500  # of a language: the Gram matrix has the square of all of them
+MAX_SENTENCES = 750  # of a language: the Gram matrix has the square of all of them
+AT_ONCE = 128  # neurons read together
 
 
 def ceilings(
@@ -41,7 +43,7 @@ def ceilings(
     Notes
     -----
     Both are computed from the sentences' Gram matrix, summed over layers, so that memory does not
-    grow with the number of neurons. Of languages with more than 1,500 sentences a seeded draw of
+    grow with the number of neurons. Of languages with more than 750 sentences a seeded draw of
     that many is used.
     """
     halved = Halved.of(store, path, n_splits=n_splits, seed=seed)
@@ -68,23 +70,30 @@ def ceilings(
     return result
 
 
-def _gram(halved: Halved, step: StepKey, rows: list[NDArray[np.intp]]) -> NDArray[np.float64]:
+def _gram(halved: Halved, step: StepKey, rows: list[NDArray[np.intp]]) -> NDArray[np.float32]:
     """Inner products of all kept sentences over standardised neurons, languages in a row."""
-    n = sum(map(len, rows))
-    gram = np.zeros((n, n))
-    for layer in halved.store.layers:
-        X = halved.store.read(step, layer, halved.path).values.astype(np.float32)
-        parts = [X[own] - X[own].mean(0) for own in rows]
-        scale = [part.std(0) for part in parts]
-        Z = np.concatenate(
-            [part / np.where(s > 0, s, 1) for part, s in zip(parts, scale, strict=True)]
-        )
-        gram += Z @ Z.T
+    store, starts = halved.store, np.cumsum([0, *map(len, rows)])
+    gram = np.zeros((starts[-1], starts[-1]), np.float32, order="F")
+    for layer, width in zip(store.layers, halved.widths, strict=True):
+        store.verify(step, layer, halved.path)
+        for first in range(0, int(width), AT_ONCE):
+            columns = slice(first, first + AT_ONCE)
+            Z = np.empty((starts[-1], min(AT_ONCE, int(width) - first)), np.float32)
+            for own, start in zip(rows, starts, strict=False):
+                X = store.read(step, layer, halved.path, rows=own, columns=columns).values
+                part = X.astype(np.float32)
+                part -= part.mean(0)
+                scale = part.std(0)
+                Z[start : start + len(own)] = part / np.where(scale > 0, scale, 1)
+            # In place: a product and a sum would hold the matrix three times.
+            gram = ssyrk(1.0, Z.T, beta=1.0, c=gram, overwrite_c=1, trans=1)
+    for at in range(len(gram)):  # the other triangle
+        gram[at + 1 :, at] = gram[at, at + 1 :]
     return gram
 
 
 def _read(
-    gram: NDArray[np.float64],
+    gram: NDArray[np.float32],
     labels: NDArray[np.int8],
     rows: list[NDArray[np.intp]],
     train: NDArray[np.bool_],
@@ -106,10 +115,11 @@ def _read(
 
 
 def _duals(
-    gram: NDArray[np.float64], labels: NDArray[np.int8]
+    gram: NDArray[np.float32], labels: NDArray[np.int8]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``(sentence, concept)`` weights of training sentences: of the direction, of the probe."""
     positive, negative = labels == 1, labels == 0
     target = positive / positive.sum(0) - negative / negative.sum(0)
-    ridge = RIDGE * np.trace(gram) * np.eye(len(gram))
-    return target, cho_solve(cho_factor(gram + ridge), target)
+    ridged = gram.astype(np.float64)
+    ridged[np.diag_indices_from(ridged)] += RIDGE * np.trace(ridged)
+    return target, cho_solve(cho_factor(ridged, overwrite_a=True), target)

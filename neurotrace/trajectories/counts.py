@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurotrace import probes
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.halved import Halved
+from neurotrace.trajectories.halved import Halved, ranges
 from neurotrace.trajectories.lifts import StepKey, along_steps, is_parallel
 
 KINDS = ("exactly_one", "at_least_two", "all")
@@ -102,11 +102,14 @@ def language_neurons(
 
     def one(step: StepKey) -> xr.Dataset:
         found = np.zeros((2, len(store.languages)))
-        for layer in store.layers:
-            for _, ranking in probes.rankings(store.read(step, layer, path).values):
-                for kind, labels in enumerate((onehot, shuffled)):
-                    scores = ranking.average_precision_halves(labels, in_a)[0]
-                    found[kind] += (scores >= threshold).all(0).sum(-1)
+        for layer, width in zip(store.layers, store.width(path), strict=True):
+            store.verify(step, layer, path)
+            for columns in ranges(width, len(langs)):
+                X = store.read(step, layer, path, columns=columns).values
+                for _, ranking in probes.rankings(X):
+                    for kind, labels in enumerate((onehot, shuffled)):
+                        scores = ranking.average_precision_halves(labels, in_a)[0]
+                        found[kind] += (scores >= threshold).all(0).sum(-1)
         return xr.Dataset({"value": ("lang", found[0]), "chance": ("lang", found[1])})
 
     settings = {"path": path, "threshold": threshold, "seed": seed}

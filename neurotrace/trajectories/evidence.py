@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurotrace import probes
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.arbitrary import arbitrary_words
-from neurotrace.trajectories.halved import Halved
+from neurotrace.trajectories.halved import Halved, ranges
 from neurotrace.trajectories.lifts import StepKey, is_parallel
 
 SCORES = ("auroc", "average_precision")
@@ -135,17 +135,22 @@ class Questions:
         return self.halved.in_a[0], ~self.halved.in_a[0]
 
     def ask(self, step: StepKey, *, show: bool = True) -> Evidence:
-        """Read one checkpoint, layer by layer."""
-        layers = [self._layer(step, layer, show) for layer in self.halved.store.layers]
+        """Read one checkpoint, some neurons at a time."""
+        store, widths = self.halved.store, self.halved.widths
+        found = []
+        for layer, width in zip(store.layers, widths, strict=True):
+            store.verify(step, layer, self.halved.path)
+            for columns in ranges(int(width), len(self.code)):
+                found.append(self._some(step, layer, columns, show))
 
         def joined(parts: Iterable[NDArray | None]) -> Any:
             held = [part for part in parts if part is not None]
             return np.concatenate(held, axis=-1) if held else None
 
-        return Evidence(*map(joined, zip(*layers, strict=True)))
+        return Evidence(*map(joined, zip(*found, strict=True)))
 
-    def _layer(self, step: StepKey, layer: int, show: bool) -> Evidence:
-        X = self.halved.store.read(step, layer, self.halved.path).values
+    def _some(self, step: StepKey, layer: int, columns: slice, show: bool) -> Evidence:
+        X = self.halved.store.read(step, layer, self.halved.path, columns=columns).values
         X = X.astype(np.float32) if X.dtype == np.float16 else X
         by_language = [self._concepts(X[own], own, show) for own in self.halved.rows]
         p, *shown = zip(*by_language, strict=True)

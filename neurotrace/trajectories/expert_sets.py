@@ -225,13 +225,13 @@ def _candidates(sets: ExpertSets, step: StepKey) -> tuple[NDArray, ...]:
     found: list[tuple[NDArray, ...]] = []
     starts = np.cumsum(halved.widths) - halved.widths
     for start, layer in zip(starts, halved.store.layers, strict=True):
-        read = by_language(halved.store, step, layer, halved.path, halved.rows)
-        for lang, (own, held) in enumerate(read):
+        for lang, places, held in by_language(halved, step, layer):
+            own = halved.rows[lang]
             X = held.astype(np.float32) if held.dtype == np.float16 else held
             p = _halves(X, labels[own], halved.in_a[0, own], sets.score, sets.least)
             concept, neuron = np.nonzero(p[0].astype(np.float64) <= sets.alpha)
             here = np.full(len(concept), lang, np.int16), concept.astype(np.int16)
-            place = (start + neuron).astype(np.int32)
+            place = (start + places[neuron]).astype(np.int32)
             found.append((*here, place, *(side[concept, neuron] for side in p)))
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 

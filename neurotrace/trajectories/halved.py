@@ -16,6 +16,9 @@ from neurotrace.trajectories.relabel import relabel
 
 Pool = tuple[Sequence[int], int]  # layers whose neurons compete, and how many are kept
 
+# Values read at a time, at least so many neurons: chunks are wider, and less would read them often.
+READ, LEAST = 1 << 21, 128
+
 SCORES = {
     "average_precision": probes.Ranking.average_precision_halves,
     "auroc": probes.Ranking.auroc_halves,
@@ -83,9 +86,19 @@ class Halved:
         neurons: NDArray[np.intp] | None = None,
     ) -> Iterator[NDArray[np.float32]]:
         """``(split, half, concept, neuron)`` for one language after the other."""
-        for own, X in by_language(self.store, step, layer, self.path, self.rows):
-            some = X if neurons is None else X[:, neurons]
-            yield SCORES[score](probes.rank(some), self.labels[own], self.in_a[:, own])
+        width = int(self.widths[self.store.layers.index(layer)])
+        wanted = width if neurons is None else len(neurons)
+        found: dict[int, NDArray[np.float32]] = {}
+        left = dict.fromkeys(range(len(self.rows)), wanted)
+        for lang, places, X in by_language(self, step, layer, neurons):
+            own = self.rows[lang]
+            scores = SCORES[score](probes.rank(X), self.labels[own], self.in_a[:, own])
+            if lang not in found:
+                found[lang] = np.empty((*scores.shape[:-1], wanted), scores.dtype)
+            found[lang][..., places] = scores
+            left[lang] -= len(places)
+            if not left[lang]:
+                yield found.pop(lang)
 
     def experts(
         self, step: StepKey, k: int, *, layers: Sequence[int], score: str = "average_precision"
@@ -146,20 +159,38 @@ class Halved:
 
 
 def by_language(
-    store: ActivationStore, step: StepKey, layer: int, path: str, rows: Sequence[NDArray[np.intp]]
-) -> Iterator[tuple[NDArray[np.intp], NDArray]]:
-    """Row numbers and responses of one language after the other.
+    halved: Halved, step: StepKey, layer: int, neurons: NDArray[np.intp] | None = None
+) -> Iterator[tuple[int, NDArray[np.intp], NDArray]]:
+    """Responses of one language after the other, some neurons at a time.
 
-    Languages that stand one after the other are read one by one: all sentences of a wide layer
-    are more than the rest of the work needs.
+    Yields the language's number, the places of these neurons among those asked for (all of the
+    layer by default), and ``(example, neuron)``. What is held does not grow with the layer's width,
+    and hardly with the sentences.
     """
-    if all(own[-1] - own[0] < 2 * len(own) for own in rows):
-        for own in rows:
-            yield own, store.read(step, layer, path, rows=own).values
-        return
-    X = store.read(step, layer, path).values
-    for own in rows:
-        yield own, X[own]
+    store, path, rows = halved.store, halved.path, halved.rows
+    width = int(halved.widths[store.layers.index(layer)])
+    asked = np.arange(width) if neurons is None else neurons
+    store.verify(step, layer, path)
+    # Languages that stand one after the other are read one by one, others together.
+    apart = all(own[-1] - own[0] < 2 * len(own) for own in rows)
+    for together in [[lang] for lang in range(len(rows))] if apart else [range(len(rows))]:
+        picked = rows[together[0]] if apart else None
+        n_rows = len(store.examples) if picked is None else int(picked[-1] - picked[0]) + 1
+        for columns in ranges(width, n_rows):
+            places = np.flatnonzero((asked >= columns.start) & (asked < columns.stop))
+            if not len(places):
+                continue
+            X = store.read(step, layer, path, rows=picked, columns=columns).values
+            some = slice(None) if neurons is None else asked[places] - columns.start
+            for lang in together:
+                yield lang, places, (X if apart else X[rows[lang]])[:, some]
+
+
+def ranges(width: int, n_rows: int) -> Iterator[slice]:
+    """Ranges of neurons that are read at a time."""
+    at_once = max(LEAST, READ // max(1, n_rows) // LEAST * LEAST)
+    for start in range(0, width, at_once):
+        yield slice(start, min(start + at_once, width))
 
 
 def _gathered(kept: list[probes.BestExperts]) -> NDArray[np.int32]:

@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 from neurotrace.geometry.participation import participation_interval
 from neurotrace.store import ActivationStore
-from neurotrace.trajectories.lifts import StepKey, along_steps, language_rows
+from neurotrace.trajectories.lifts import StepKey, along_steps
 
 STREAM = 44
+MAX_SENTENCES = 10_000  # of all languages; what more would add is the square of neurons each
 
 
 def participation(
@@ -41,14 +42,19 @@ def participation(
     Notes
     -----
     A few neurons of large variance lower value and ``chance`` alike: what neurons have in common
-    is read from the two together. It says how many directions vary, not which or what for.
+    is read from the two together. It says how many directions vary, not which or what for. Of more
+    than 10,000 sentences a seeded draw of whole groups is used.
     """
-    groups = store.examples["group"].to_numpy()
-    lang = store.examples["lang"].to_numpy() if within_languages else None
-    rows = [own for _, own in language_rows(store)]
+    drawn = _drawn(store.examples["group"].to_numpy(), seed)
+    picked = slice(None) if drawn is None else drawn
+    groups = store.examples["group"].to_numpy()[picked]
+    langs = store.examples["lang"].to_numpy()[picked]
+    rows = [np.flatnonzero(langs == lang) for lang in store.languages]
+    lang = langs if within_languages else None
 
     def one(step: StepKey) -> xr.Dataset:
-        found = [_layer(store.read(step, n, path).values, lang, groups, rows, seed) for n in layers]
+        read = (store.read(step, layer, path, rows=drawn).values for layer in layers)
+        found = [_layer(X, lang, groups, rows, seed) for X in read]
         names = ("value", "value_low", "value_high", "chance", "ceiling")
         columns = zip(*found, strict=True)
         return xr.Dataset(
@@ -61,6 +67,17 @@ def participation(
     result = result.assign_coords(layer=layers)
     attrs = {"path": path, "neurons": max(store.width(path))}
     return result.assign_attrs(attrs | {"within_languages": int(within_languages)})
+
+
+def _drawn(groups: NDArray, seed: int) -> NDArray[np.intp] | None:
+    """Rows of as many whole groups, drawn at random, as may be read; None for all."""
+    if len(groups) <= MAX_SENTENCES:
+        return None
+    ids, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    order = np.random.default_rng([seed, STREAM]).permutation(len(sizes))
+    kept = np.zeros(len(sizes), bool)
+    kept[order[sizes[order].cumsum() <= MAX_SENTENCES]] = True
+    return np.flatnonzero(kept[ids])
 
 
 def _layer(

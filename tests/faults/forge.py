@@ -122,6 +122,8 @@ def serve(folder: Path) -> None:
     from faults import small_source
     from faults.small_road import arguments
 
+    # A shell's background jobs ignore it, and so would every run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     speak = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     import torch

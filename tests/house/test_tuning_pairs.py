@@ -99,6 +99,7 @@ def worded(rng: np.random.Generator) -> SimpleNamespace:
     table = pd.DataFrame({"word": words, "lang": np.repeat(langs, TYPES * TIMES)})
     table["example"] = np.tile(np.arange(TIMES), 3 * TYPES) + TIMES * table["lang"].map(langs.index)
     return SimpleNamespace(
+        parts=None,
         words=table, paths=[WORDS], examples=pd.DataFrame({"group": [*"0123456789"] * 3}),
         languages=langs, layers=[0], steps=[7],
         checkpoints=pd.DataFrame({"step": [7], "stage": 0, "tokens": 1}),

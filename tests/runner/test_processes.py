@@ -146,8 +146,9 @@ def test_control_c_is_left_to_the_parent():
 
 
 PARENT = """
-import os, pathlib, sys, time
+import os, pathlib, signal, sys, time
 from neurotrace.runner import Executor, map_each
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 folder = pathlib.Path(sys.argv[1])
 def fn(item):
     (folder / str(os.getpid())).touch()
