@@ -12,10 +12,10 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from neurotrace.capture.checks import TOLERANCE
 from neurotrace.capture.models import HookedModel
 
 LOGITS = 1 << 25  # most logits held at once: with a vocabulary of 250,000 these are 134 positions
-_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Head:
         with torch.inference_mode():
             whole = model.model(input_ids=ids, attention_mask=mask, use_cache=False).logits.float()
             parted = head.logits(head.states(ids, mask)).to(whole.device)
-        limit = _TOLERANCE[inner.weight.dtype] * whole.abs().max().clamp(min=1e-6)
+        limit = TOLERANCE[inner.weight.dtype] * whole.abs().max().clamp(min=1e-6)
         same = whole.shape == parted.shape and bool(((whole - parted).abs() <= limit).all())
         return head if same else None
 

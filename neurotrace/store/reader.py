@@ -213,8 +213,7 @@ class ActivationStore:
 
     def width(self, path: str) -> list[int]:
         """Neurons or features of each layer (one number for ``embed``)."""
-        keys = self._keys(path)
-        return [self._datasets[key] for key in keys]
+        return [self._datasets[key] for key in self._keys(path)]
 
     def held(self, path: str) -> bool:
         """Whether the values of a path are still there, at every step.
