@@ -4,6 +4,7 @@ What is done is read off the run's files, so that any stage can be left at any t
 with by the same command, on the same machine or another.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,8 +262,10 @@ def state(out: Path) -> str:
     captured = len(list(out.glob("[0-9]*_*.h5")))
     # A checkpoint's scores lie in a folder until all of them are there.
     scored = len({f.stem for f in (out / SCORES).glob("[0-9]*_*")})
-    made = len(begun(out) or groups(out / RESULTS))
-    parts = [f"{captured} checkpoints captured", f"{scored} scored", f"{made} results made"]
+    made = begun(out)
+    with contextlib.suppress(OSError):  # harmed, or still open in a run that was just interrupted
+        made = made or groups(out / RESULTS)
+    parts = [f"{captured} checkpoints captured", f"{scored} scored", f"{len(made)} results made"]
     return ", ".join(parts)
 
 

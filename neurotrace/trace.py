@@ -5,6 +5,7 @@ follows what, and leaves every *how* to the rooms below.
 """
 
 import errno
+import gc
 import shlex
 import shutil
 import signal
@@ -228,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments:
         print(USAGE)
         return 0
-    out = Path()
+    out, interrupted = Path(), False
     try:
         with _ending_tidily():
             from neurotrace.stages import job_script
@@ -242,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 _show(run(config).parent)
     except KeyboardInterrupt:
-        return _say(f"interrupted; {_how_to_go_on(out, arguments)}", 1)
+        interrupted = True
     except SharesLeft as left:
         print(left, file=sys.stderr)
     except ModuleNotFoundError as error:
@@ -255,6 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not short_of_memory(error):
             raise
         return _say(f"out of memory ({error}); {MEMORY}; {_how_to_go_on(out, arguments)}", 1)
+    if interrupted:
+        gc.collect()  # what was just being read or written is closed before the files are looked at
+        return _say(f"interrupted; {_how_to_go_on(out, arguments)}", 1)
     return 0
 
 

@@ -152,7 +152,8 @@ def _load(file: Path, name: str) -> xr.Dataset:
         with h5py.File(file, "r", locking=False) as opened:
             if not result_files.whole(opened[name]):
                 raise ResultsDamaged(f"{file.name} differs from its checksum in {name}; {REPAIR}")
-        with xr.open_dataset(file, group=name, engine="h5netcdf") as read:
+        unlocked = {"locking": False}
+        with xr.open_dataset(file, group=name, engine="h5netcdf", driver_kwds=unlocked) as read:
             dataset = read.load()
     for mark in (FINISHED, CHECKSUM):
         dataset.attrs.pop(mark, None)

@@ -168,7 +168,8 @@ class Campaign:
 
     def _ended(self, run: Run, tally: Tally, out: Path, *, bad: tuple[int, ...]) -> None:
         code = run.wait(patience=PATIENCE)
-        if code in bad:
+        if code in bad or code < 0:  # before it had begun, it has nothing to say
+            assert code in bad or not run.said, run.said
             tally.struck[stage(out)] += 1
             if code == 1:
                 assert "interrupted; " in run.last, run.said

@@ -122,8 +122,6 @@ def serve(folder: Path) -> None:
     from faults import small_source
     from faults.small_road import arguments
 
-    # A shell's background jobs ignore it, and so would every run.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     speak = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     import torch
@@ -157,6 +155,7 @@ def _forked(arguments: list[str], trapped: list[list[Any]], log: Path) -> int:
     if child:
         return child
     status = 70
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -168,6 +167,8 @@ def _forked(arguments: list[str], trapped: list[list[Any]], log: Path) -> int:
 
         for name, *values in trapped:
             FAULTS[name](*values)
+        # A shell's background jobs ignore it, and so would every run.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         status = main(arguments)
     except BaseException:
         traceback.print_exc()

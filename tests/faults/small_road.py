@@ -7,6 +7,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from neurotrace.trajectories.result_files import unfinished
+
 STEPS = (0, 16, 512)
 REST = (
     "--analyses", "expertise", "turnover", "retrieval", "--splits", "2", "--rotations", "0",
@@ -55,7 +57,7 @@ def stage(run: Path) -> str:
         return "report"
     if not all((run / f"{at:04d}_step{step}.h5").is_file() for at, step in enumerate(STEPS)):
         return "capture" if (run / "trace.json").is_file() else "start"
-    return "results" if (run / "results.h5.partial").is_file() else "scoring"
+    return "results" if unfinished(run / "results.h5") else "scoring"
 
 
 def _unfinished(file: Path) -> bool:

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
 from neurotrace.axes import check
-from neurotrace.store import ActivationStore, StoreMismatch
+from neurotrace.store import ActivationStore, StoreDamaged, StoreMismatch
 
 
 def header(step: int, **more: Any) -> dict[str, Any]:
@@ -70,6 +71,24 @@ def test_some_rows_are_those_rows_of_all(store: ActivationStore, rows: Any) -> N
     some, every = store.read(16, 0, rows=rows), store.read(16, 0)
     chosen = np.arange(600)[rows] if len(np.atleast_1d(rows)) else []
     xr.testing.assert_identical(some, every.isel(example=chosen))
+
+
+def test_some_neurons_are_those_neurons_of_all(store: ActivationStore) -> None:
+    rows, columns = [5, 2, 599], slice(7, 31)
+    some, every = store.read(16, 0, rows=rows, columns=columns), store.read(16, 0)
+    xr.testing.assert_identical(some, every.isel(example=rows, neuron=columns))
+
+
+def test_a_harmed_layer_is_refused_before_it_is_read_in_parts(
+    store: ActivationStore, tmp_path: Path
+) -> None:
+    store.verify(16, 0)
+    with h5py.File(tmp_path / "0001_step16.h5", "a") as file:
+        file["mlp.hook_post/max/00"][300, 3] += 1
+    store.read(16, 0, columns=slice(5))  # a part says nothing of the whole
+    with pytest.raises(StoreDamaged, match="0001_step16.h5 differs .* in mlp.hook_post/max/00"):
+        store.verify(16, 0)
+    store.verify(16, 1)
 
 
 def test_what_was_not_captured_is_refused_with_what_was(store: ActivationStore) -> None:

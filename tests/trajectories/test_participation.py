@@ -1,5 +1,7 @@
 """Participation: known spectra, few sentences, language means that do not count."""
 
+import sys
+
 import numpy as np
 import pytest
 from planted import Stage
@@ -7,6 +9,7 @@ from planted import Stage
 from neurotrace.geometry.participation import participation_interval, participation_ratio
 from neurotrace.trajectories.participation import participation
 
+module = sys.modules["neurotrace.trajectories.participation"]
 STAGE = Stage(n_concepts=4, n_groups=24, n_langs=3, widths=(30, 30))
 
 
@@ -100,6 +103,22 @@ def test_over_steps_common_variance_lowers_it_below_chance(tmp_path):
     assert found["chance"].values[1, 0] > 25
     assert (found["ceiling"] == 30).all()
     assert (found["value_low"] <= found["value"]).all()
+
+
+def test_of_many_sentences_whole_groups_are_drawn(tmp_path, monkeypatch):
+    X = gaussian(len(STAGE.lang), np.linspace(0.5, 2, 60), np.random.default_rng(10))
+    store = STAGE.write(tmp_path, {0: X})
+    monkeypatch.setattr(module, "MAX_SENTENCES", len(X) // 2 + 1)
+    rows = module._drawn(STAGE.group, seed=0)
+    kept = np.unique(STAGE.group[rows])
+    np.testing.assert_array_equal(rows, np.flatnonzero(np.isin(STAGE.group, kept)))
+    assert 0.9 * len(X) / 2 < len(rows) <= len(X) / 2 + 1
+    value = participation(store)["value"].values[0, 0]
+    drawn = participation_interval(
+        store.read(0, 0).values[rows], lang=STAGE.lang[rows], groups=STAGE.group[rows]
+    )
+    assert value == pytest.approx(drawn.value)
+    assert value != pytest.approx(participation_ratio(store.read(0, 0).values, lang=STAGE.lang))
 
 
 def test_a_dead_layer_has_no_dimension(tmp_path):
