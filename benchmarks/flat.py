@@ -2,8 +2,9 @@
 
     python -m benchmarks.flat
 
-Tiny random models; each capture and each scoring runs in a process of its own, whose highest
-resident set counts. Scored are overlap, expertise, turnover and counts.
+Tiny random models; each capture and each scoring runs in a process of its own, which gets its
+sentences ready made, and whose highest resident set counts. Scored are overlap, expertise,
+turnover and counts.
 """
 
 import multiprocessing
@@ -20,6 +21,7 @@ from transformers.utils import logging
 from benchmarks.memory import checkpoint, sentences
 from neurotrace import capture, trajectories
 from neurotrace.checkpoints import find
+from neurotrace.concepts import ConceptSet
 from neurotrace.runner import map_each
 from neurotrace.store import ActivationStore
 
@@ -41,17 +43,15 @@ def series(folder: Path, n: int) -> None:
         AutoModelForCausalLM.from_config(config).save_pretrained(own)
 
 
-def captured(source: str, out: str, n_sentences: int) -> int:
+def captured(source: str, out: str, concepts: ConceptSet) -> int:
     """Most kilobytes resident during a capture."""
     torch.set_num_threads(1)
-    concepts = sentences(n_sentences // 2)
     capture.run(find(source), concepts, out, batch_tokens=1024, loss_sentences=0, progress=False)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def scored(source: str, out: str, n_sentences: int) -> int:
+def scored(out: str) -> int:
     """Most kilobytes resident while all checkpoints are scored."""
-    del source, n_sentences
     store = trajectories.attach(ActivationStore.open(out))
     map_each(trajectories.compute, trajectories.units(store, SCORING))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -62,9 +62,12 @@ def peaks(context: SpawnContext, folder: Path, *, n: int, n_sentences: int) -> l
     source = folder / f"models{n}"
     if not source.is_dir():
         series(source, n)
-    asked = (str(source), str(folder / f"run{n}-{n_sentences}"), n_sentences)
+    out = str(folder / f"run{n}-{n_sentences}")
     found = []
-    for work in (captured, scored):
+    for work, asked in (
+        (captured, (str(source), out, sentences(n_sentences // 2))),
+        (scored, (out,)),
+    ):
         with context.Pool(1) as pool:
             found.append(pool.apply(work, asked) / 1024)
     return found
@@ -80,6 +83,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     print(f"highest resident memory, MiB; to reach: within {REQUIRED} %")
     with tempfile.TemporaryDirectory() as folder:
+        peaks(context, Path(folder), n=1, n_sentences=64)  # compiled, once for all
         for what, asked in sizes.items():
             few, many = (peaks(context, Path(folder), **size) for size in asked)
             told = SENTENCES if what == "sentences" else CHECKPOINTS

@@ -6,6 +6,7 @@ A folder that was begun with another one is refused.
 import json
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -14,6 +15,7 @@ from typing import Any
 
 from neurotrace.config import TraceConfig
 from neurotrace.runner.leases import hold, holder, try_hold
+from neurotrace.store import set_aside
 from neurotrace.store.disk import naming_a_full_disk
 
 FILE = "trace.json"
@@ -26,6 +28,8 @@ UNTOLD = frozenset(
 RUNTIME = UNTOLD | frozenset(
     ("source", "device", "device_map", "batch_tokens", "concepts", "figures", "cache_budget")
 )
+BEGUN = "results.h5*.partial"
+BY_SETTINGS = ("causes", "interventions", "tuning")  # folders of what experiments found
 # No captured value depends on these.
 ANALYSIS = frozenset(
     ("score", "top", "splits", "allow", "causes", "force", "strata", "distances", "dictionary",
@@ -60,8 +64,9 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
 
     Once results are finished every setting must be the same; while there are captured files only,
     those settings that capture depends on; before that, none. Results that are begun but not
-    finished are dropped when a setting changes; while another process is at work in the folder, no
-    setting changes.
+    finished are dropped when a setting changes, and so is what experiments found; while another
+    process is at work in the folder, no setting changes. Where there is no trace.json to compare
+    with, results and experiments are kept under another name, as one line each says.
 
     Parameters
     ----------
@@ -81,7 +86,11 @@ def save_config(config: TraceConfig, out: Path, facts: Mapping[str, Any]) -> Non
         return
     out.mkdir(parents=True, exist_ok=True)
     with hold(file):  # two runs may begin at once
-        if not (file.is_file() and not _changed(file, saved)):
+        if not file.is_file():
+            _keep_apart(file)
+            _write(file, saved)
+        elif _changed(file, saved):
+            _drop(out)
             _write(file, saved)
 
 
@@ -135,13 +144,36 @@ def _changed(file: Path, saved: Mapping[str, Any], *, strict: bool = False) -> b
     return bool(differing)
 
 
-def _write(file: Path, saved: Mapping[str, Any]) -> None:
+def _keep_apart(file: Path) -> None:
+    """Rename what was made with settings that nobody knows any more."""
     out = file.parent
-    for begun in out.glob("results.h5*.partial"):  # by other settings, as is what follows
-        begun.unlink()
-    for made in ("causes", "interventions", "tuning"):
+    made = [out / name for name in ("results.h5", *BY_SETTINGS) if (out / name).exists()]
+    begun = list(out.glob(BEGUN))
+    owner = holder(out, but=file) if made or begun else None
+    if owner is not None:
+        raise ValueError(
+            f"got folder {out.name} without {file.name}, in which {owner} is at work; expected "
+            "another --out, or the same command once that one is done"
+        )
+    for one in made:
+        kept = set_aside(one).name
+        sys.stderr.write(
+            f"{one.name} was made with settings that are not known any more; it is kept as {kept}\n"
+        )
+    for one in begun:
+        one.unlink(missing_ok=True)
+
+
+def _drop(out: Path) -> None:
+    """Remove what other settings had made so far."""
+    for begun in out.glob(BEGUN):
+        begun.unlink(missing_ok=True)
+    for made in BY_SETTINGS:
         shutil.rmtree(out / made, ignore_errors=True)
-    partial = out / ".trace.json.partial"
+
+
+def _write(file: Path, saved: Mapping[str, Any]) -> None:
+    partial = file.parent / ".trace.json.partial"
     with naming_a_full_disk(file):
         partial.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         partial.replace(file)
@@ -149,8 +181,10 @@ def _write(file: Path, saved: Mapping[str, Any]) -> None:
 
 def _saved(file: Path) -> Mapping[str, Any]:
     try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        return saved if saved["config"] is not None else {}
+        saved: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(saved["config"], dict):
+            raise TypeError
+        return saved
     except (ValueError, KeyError, TypeError):
         raise ValueError(
             f"got a damaged {file.name} in {file.parent.name}; --repair sets it aside, writes it "

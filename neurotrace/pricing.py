@@ -26,6 +26,7 @@ from neurotrace.pricing_laws import (
 from neurotrace.pricing_work import Work
 from neurotrace.probes import n_experts
 from neurotrace.road import Road
+from neurotrace.runner.surroundings import cores, gpus
 
 PER_BLOCK = 2e-3  # seconds of a block's hooks and small kernels for a batch
 READ, WRITE = 4e8, 6e8  # bytes a second
@@ -87,15 +88,23 @@ class Price:
         shared = (self.capture + self.experiments) * rounds
         return shared + sum(self.scoring.values()) / workers + self.series
 
+    def _at_once(self, executor: str, workers: int | None) -> int:
+        if executor == "serial":
+            return 1
+        if workers is None and executor == "processes":
+            workers = len(gpus()) or cores()
+        return min(workers or self.shape.n_files, self.shape.n_files)
+
     def lines(self, *, executor: str = "serial", workers: int | None = None) -> list[str]:
         """What a reader is told, one statement a line.
 
         Parameters
         ----------
         executor, workers
-            Where, and on how many checkpoints at once. None: as many as there are.
+            Where, and on how many checkpoints at once. None: on a cluster as many as there are,
+            in processes as many as this machine has GPUs, or else cores.
         """
-        at_once = 1 if executor == "serial" else workers or self.shape.n_files
+        at_once = self._at_once(executor, workers)
         unit = "GPU-hours" if self.on_gpu else "core-hours"
         scored = ", ".join(
             f"{name} {_hours(seconds)}"

@@ -15,6 +15,7 @@ from neurotrace.checkpoints import Checkpoint
 from neurotrace.config import CAUSES, SPACES, TraceConfig
 from neurotrace.road import Road, SharesLeft, capture_options
 from neurotrace.runner import Executor, map_each, shard
+from neurotrace.runner.leases import Lease
 from neurotrace.runner.sbatch import sbatch_script, without
 from neurotrace.store import ActivationStore, strip
 from neurotrace.store.match import TWIN, kept_of, read_header
@@ -22,6 +23,7 @@ from neurotrace.trajectories.parts import FOLDER as SCORES
 from neurotrace.trajectories.result_files import groups
 from neurotrace.trajectories.results import FILE as RESULTS
 from neurotrace.trajectories.results import begun
+from neurotrace.trajectories.scoring import undone
 from neurotrace.visits import Visits
 
 # What a job script says itself; its jobs are not told.
@@ -98,7 +100,7 @@ class Scorer:
     road: Road
     out: Path
 
-    def whole(self, file: Path) -> None:
+    def whole(self, file: Path, lease: Lease | None = None) -> None:
         """Score a checkpoint and let go of what need not be kept; nothing where that was done."""
         keep = self.road.config.keep
         if kept_of(read_header(file)) != "activations":
@@ -109,7 +111,7 @@ class Scorer:
         trajectories.fold(store)
         # What other checkpoints are held against stays until all of them are scored.
         if keep != "activations" and not twin:
-            strip(file, keep)
+            strip(file, keep, lease=lease)
 
     def __call__(self, unit: Unit) -> None:
         """Do one unit."""
@@ -128,6 +130,15 @@ class Scorer:
             names = spaces.pending(self.road, self._store(file), last=last, twin=twin)
             found += [SpaceUnit(file, name) for name in names]
         return [unit for unit in found if unit.file in held]
+
+    def asked(self, file: str) -> list[str]:
+        """Units that are asked for of a checkpoint and not done, whether or not they can be."""
+        scoring, store = scoring_of(self.road.config), self._store(file)
+        last, twin = self._is_last(file), file == TWIN
+        return [
+            *undone(store, scoring, last=last, twin=twin),
+            *spaces.pending(self.road, store, last=last, twin=twin),
+        ]
 
     def _files(self, store: ActivationStore) -> Iterator[str]:
         if store.twin is not None:
@@ -251,22 +262,27 @@ def visit(road: Road, store: ActivationStore, out: Path) -> None:
     map_each(Visitor(bench), Visits(bench).left(), executor=place(road.config, out))
 
 
-def let_go(road: Road, out: Path) -> None:
-    """Drop the twin's activations, too, once nothing is held against them any more."""
+def let_go(road: Road, out: Path, lease: Lease | None = None) -> None:
+    """Drop the twin's activations, too, once nothing is held against them any more.
+
+    The lease is that of the results, which whoever makes them holds.
+    """
     if road.config.keep != "activations" and (out / TWIN).is_file():
-        strip(out / TWIN, road.config.keep)
+        strip(out / TWIN, road.config.keep, lease=lease)
 
 
 def state(out: Path) -> str:
     """How far a run has come, read off its files."""
     captured = len(list(out.glob("[0-9]*_*.h5")))
     # A checkpoint's scores lie in a folder until all of them are there.
-    scored = len({f.stem for f in (out / SCORES).glob("[0-9]*_*")})
-    made = begun(out)
+    scored = {file.stem for file in (out / SCORES).glob("[0-9]*_*.h5")}
+    some = {file.parent.name for file in (out / SCORES).glob("[0-9]*_*/*.h5")} - scored
+    made: list[str] = []
     with contextlib.suppress(OSError):  # harmed, or still open in a run that was just interrupted
-        made = made or groups(out / RESULTS)
-    parts = [f"{captured} checkpoints captured", f"{scored} scored", f"{len(made)} results made"]
-    return ", ".join(parts)
+        made = begun(out) or groups(out / RESULTS)
+    parts = [f"{captured} checkpoints captured", f"{len(scored)} scored"]
+    parts += [f"{len(some)} being scored"] if some else []
+    return ", ".join([*parts, f"{len(made)} results made"])
 
 
 def _file(road: Road, checkpoint: Checkpoint) -> str:

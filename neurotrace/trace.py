@@ -4,16 +4,12 @@
 follows what, and leaves every *how* to the rooms below.
 """
 
-import errno
 import gc
-import shlex
 import shutil
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -21,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from neurotrace.config import TraceConfig
 from neurotrace.config_file import UNTOLD, at_work, read_config, save_config
+from neurotrace.endings import ending_tidily, how_to_go_on, told
 from neurotrace.road import PACKAGES, Road, SharesLeft, facts, plan, prepare, source_name
 from neurotrace.runner.lease_files import FOLDER as LEASES
-from neurotrace.runner.leases import hold
+from neurotrace.runner.leases import hold, holder
 from neurotrace.runner.outcome import short_of_memory
-from neurotrace.store.disk import FULL
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,8 +31,6 @@ if TYPE_CHECKING:
     from neurotrace.store import ActivationStore
 
 RESULTS = "results.h5"
-UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
-KEPT = "what is written is kept; the same command resumes"
 MEMORY = "try fewer --workers or a smaller --batch-tokens"
 
 USAGE = """\
@@ -68,14 +62,19 @@ def run(config: TraceConfig) -> Path:
     out = Path(config.out)
     stages.place(road.config, out).check()
     stages.share(road)  # refused before anything is written
-    if config.repair and out.is_dir():
-        print("\n".join(mending.repair(road, out)), file=sys.stderr)
+    mends = config.repair and out.is_dir()
+    mended = mending.settings(out) if mends else []
+    sys.stderr.writelines(f"{line}\n" for line in mended)
+    # Other settings are refused before anything else is set aside for them.
     save_config(road.config, out, facts(road))
+    if mends:
+        lines = mending.repair(road, out) or ([] if mended else [mending.WHOLE])
+        sys.stderr.writelines(f"{line}\n" for line in lines)
     if not _finished(out):
         with at_work(road.config, out, facts(road)):
             _announce(road)
             _made(road, out)
-    shutil.rmtree(out / LEASES, ignore_errors=True)
+    _clear_leases(out)
     if config.figures:
         report.figures(trajectories.read(out), out / "figures", formats=config.figures)
     return out / report.FILE
@@ -101,7 +100,7 @@ def _conclude(road: Road, store: "ActivationStore", out: Path, lease: "Lease") -
     from neurotrace import mending, report, stages, trajectories
 
     stages.score(road, store, out)
-    stages.let_go(road, out)
+    stages.let_go(road, out, lease)
     stages.visit(road, store, out)
     store = trajectories.attach(store, stages.keeper(road, out))
     results, notes = analyse(road, store, out, lease=lease)
@@ -115,6 +114,13 @@ def _finished(out: Path) -> bool:
     from neurotrace import report, trajectories
 
     return trajectories.finished(out) and (out / report.FILE).is_file()
+
+
+def _clear_leases(out: Path) -> None:
+    """Remove a finished run's leases; whoever holds one yet does so in the end."""
+    with suppress(OSError):
+        if holder(out) is None:
+            shutil.rmtree(out / LEASES)
 
 
 def _announce(road: Road) -> None:
@@ -229,19 +235,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments:
         print(USAGE)
         return 0
+    with ending_tidily():
+        return _answered(arguments)
+
+
+def _answered(arguments: Sequence[str]) -> int:
     out, interrupted = Path(), False
     try:
-        with _ending_tidily():
-            from neurotrace.stages import job_script
+        from neurotrace.stages import job_script
 
-            config = parse(arguments)
-            out = Path(config.out)
-            if config.print_sbatch:
-                print(job_script(config, arguments))
-            elif config.dry_run:
-                print(plan(config))
-            else:
-                _show(run(config).parent)
+        config = parse(arguments)
+        out = Path(config.out)
+        if config.print_sbatch:
+            print(job_script(config, arguments))
+        elif config.dry_run:
+            print(plan(config))
+        else:
+            _show(run(config).parent)
     except KeyboardInterrupt:
         interrupted = True
     except SharesLeft as left:
@@ -251,48 +261,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _say(str(error), 2)
     except (OSError, ValueError) as error:
-        return _say(*_told(error, out))
+        return _say(*told(error, out))
     except (MemoryError, RuntimeError) as error:
         if not short_of_memory(error):
             raise
-        return _say(f"out of memory ({error}); {MEMORY}; {_how_to_go_on(out, arguments)}", 1)
+        return _say(f"out of memory ({error}); {MEMORY}; {how_to_go_on(out, arguments)}", 1)
     if interrupted:
         gc.collect()  # what was just being read or written is closed before the files are looked at
-        return _say(f"interrupted; {_how_to_go_on(out, arguments)}", 1)
+        return _say(f"interrupted; {how_to_go_on(out, arguments)}", 1)
     return 0
-
-
-@contextmanager
-def _ending_tidily() -> Iterator[None]:
-    """Have a scheduler's request to end do what the keyboard does: leases are given back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _how_to_go_on(out: Path, arguments: Sequence[str]) -> str:
-    """How far a run has come, and the command that goes on."""
-    from neurotrace.stages import state
-
-    again = shlex.join(["python", "-m", "neurotrace.trace", *arguments])
-    done = f"{state(out)}, all kept; " if out.name and out.is_dir() else ""
-    return f"{done}the same command goes on: {again}"
-
-
-def _told(error: OSError | ValueError, out: Path) -> tuple[str, int]:
-    """One line and the exit code for an error that is not ours."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        return f"the disk of {out.name} is full ({KEPT})", 1
-    if isinstance(error, OSError) and error.errno in UNUSABLE:
-        return f"{error.strerror}: {error.filename}", 2
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return f"{error} ({KEPT})", 1
-    return str(error), 2
 
 
 def _show(out: Path) -> None:

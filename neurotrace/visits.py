@@ -20,6 +20,7 @@ from neurotrace.checkpoints import Checkpoint
 from neurotrace.runner.leases import hold
 from neurotrace.store import ActivationStore
 from neurotrace.trajectories.lifts import StepKey
+from neurotrace.trajectories.result_files import guard
 
 if TYPE_CHECKING:
     from neurotrace.capture import HookedModel
@@ -70,8 +71,7 @@ class Visits:
             file = self._file(at)
             kept = trajectories.Results(file.parent, file=file.name)
             if self._todo(at, kept):
-                # Beside the run's other leases, which are cleared in the end.
-                with hold(self.bench.store.path / f"{FOLDER}_{file.name}") as lease:
+                with hold(guard(self.bench.store.path, file)) as lease:
                     kept = trajectories.Results(file.parent, file=file.name, lease=lease)
                     self._do(at, kept)
             self._made[at] = kept

@@ -102,7 +102,8 @@ def run(
     only
         Those of the series to capture now, others being captured elsewhere.
     afterwards
-        Called with each file once it is whole, where the file was made; the twin's comes first.
+        Called with each file once it is whole and the lease of it, where the file was made; the
+        twin's comes first.
     cache_budget, shelf
         For checkpoints on the Hub, which are brought one by one while others are captured: most
         bytes of them on disk at any time, or the shelf they are taken from.

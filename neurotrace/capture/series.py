@@ -18,7 +18,7 @@ from neurotrace.runner.leases import Lease, hold, try_hold
 from neurotrace.store.match import read_header
 
 TWIN = "twin"
-Afterwards = Callable[[Path], None]
+Afterwards = Callable[[Path, Lease], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Capturing:
     twin, twin_file
         Folder or seed of a re-initialised model, and its file.
     afterwards
-        What is done with a file once it is whole, by whoever holds its lease; a file that is left
-        from before is handed to it again.
+        What is done with a file once it is whole, by whoever holds its lease, which it is given,
+        too; a file that is left from before is handed to it again.
     reporter
         Tells of progress; a copy in another process makes a plain one of its own.
     """
@@ -90,7 +90,7 @@ class Capturing:
             self._work.capture_twin(self.twin, file, lease=lease)
         if self.afterwards is not None:
             with lease.explaining():
-                self.afterwards(file)
+                self.afterwards(file, lease)
 
     def _capture(self, checkpoint: Checkpoint, file: Path, lease: Lease) -> None:
         label, known = checkpoint.label, captured_hash(file, checkpoint)

@@ -26,6 +26,7 @@ from neurotrace.probes.split_walk import walk_splits
 from neurotrace.probes.threads import n_threads, run_each
 
 BLOCK = 128  # neurons sorted and scored together: bounds the memory beside input and output
+AT_ONCE = 1 << 20  # responses of a block that is handed out
 FEW_SPLITS = 6  # of AP, a third for AUROC: up to here one after the other is faster
 LANES = 24  # splits walked together: what they hold of one neuron fits the second cache
 SCORES_AT_ONCE = 1 << 17  # of halves, before they are turned to one neuron a column
@@ -244,8 +245,9 @@ def rank(X: ArrayLike, *, n_jobs: int = 1) -> Ranking:
 def rankings(X: ArrayLike) -> Iterator[tuple[slice, Ranking]]:
     """The Ranking of one block of neurons after the other: `rank` in bounded memory."""
     X = check_responses(X)
-    for first in range(0, X.shape[1], BLOCK):
-        neurons = slice(first, min(first + BLOCK, X.shape[1]))
+    step = max(32, min(BLOCK, AT_ONCE // len(X)))
+    for first in range(0, X.shape[1], step):
+        neurons = slice(first, min(first + step, X.shape[1]))
         yield neurons, Ranking(ordered(X, neurons))
 
 

@@ -1,9 +1,12 @@
 """The files of leases: their names and numbers, what stands in one, and how old it is."""
 
+import contextlib
+import errno
 import json
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +15,9 @@ from neurotrace.runner.owners import Owner
 FOLDER = ".leases"
 # Of one length, so that a release overwrites bytes in place: a full disk cannot refuse it.
 HELD, RELEASED = "occupied", "released"
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# What a disk says that may answer in a while.
+PASSING = (*FULL, errno.EIO, errno.EAGAIN, getattr(errno, "ESTALE", errno.EIO))
 
 
 @dataclass(frozen=True)
@@ -86,3 +92,31 @@ def now(file: Path) -> float:
         return path.stat().st_mtime
     finally:
         path.unlink(missing_ok=True)
+
+
+def age(file: Path, touched: float) -> float | None:
+    """Seconds since a lease was touched, None while a disk (a full one, say) cannot tell."""
+    try:
+        return now(file) - touched
+    except OSError as error:
+        if error.errno not in PASSING:
+            raise
+        return None
+
+
+@contextlib.contextmanager
+def explained(file: Path) -> Iterator[None]:
+    """Say in one line that leases of what lies beside a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise PermissionError(
+                f"{file.parent} cannot be written ({error.strerror}), so that {file.name} cannot "
+                "be made; expected a folder of one's own (a finished run is read as it is)"
+            ) from None
+        if error.errno in FULL:
+            raise OSError(
+                error.errno, f"the disk of {file.parent.name} is full: no lease of {file.name}"
+            ) from None
+        raise

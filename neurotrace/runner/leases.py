@@ -5,7 +5,8 @@ which only one can make. Whoever takes over makes the next number, ``….2.lease
 wins, nobody removes another's file, and the holder is the highest number. A lease is free when it
 was released, when its process is known to have ended (same machine only), or when its file has not
 been touched for as long as stands in it. That age is the difference to a file touched just now on
-the same file system; no machine's clock takes part.
+the same file system; no machine's clock takes part. Where the disk or all machines stood still,
+every lease looks old: one is taken over only if it is not touched for a beat after that, either.
 
 Nothing here stops a worker that was thought dead: it finds :meth:`Lease.still_ours` false, and
 the names of unfinished files hold :attr:`Lease.token`, so that it never shares one with its heir.
@@ -26,6 +27,7 @@ from neurotrace.runner.lease_files import HELD, RELEASED, Record
 from neurotrace.runner.owners import Owner, here
 
 BEATS = 4  # touches of the file within the time after which it lapses
+WATCHED = 1 / BEATS  # of that time: how long one that seems to have lapsed is looked at
 
 
 class LeaseLost(OSError):
@@ -59,12 +61,14 @@ class Lease:
         """Whether nobody took over and nothing was released; asked before a file is renamed."""
         if self._ended.is_set() or os.getpid() != self._pid:
             return False
-        later = lease_files.named(self._file, self._number + 1)
         try:
+            # The folder is listed: of a file asked for by name, a network file system may answer
+            # from memory that it is not there.
+            last = max(lease_files.numbers(self._file), default=0)
             record, _ = lease_files.read(lease_files.named(self._file, self._number))
         except FileNotFoundError:
             return False  # somebody cleared the folder: no right can be shown
-        return not later.exists() and record is not None and record.token == self.token
+        return last == self._number and record is not None and record.token == self.token
 
     def refuse_if_lost(self) -> None:
         """Stop a worker whose work was taken over.
@@ -243,7 +247,7 @@ def _attempt(file: Path, expiry: float) -> "Lease | Record | None":
     """The lease; else the record of its holder, None where that one is not written yet."""
     if not expiry > 0:
         raise ValueError(f"got a lease's expiry of {expiry:g}; expected seconds above 0")
-    with _explained(file):
+    with lease_files.explained(file):
         lease_files.folder(file).mkdir(parents=True, exist_ok=True)
         try:
             return _looked(file, expiry)
@@ -253,12 +257,18 @@ def _attempt(file: Path, expiry: float) -> "Lease | Record | None":
 
 def _looked(file: Path, expiry: float) -> "Lease | Record | None":
     number = max(lease_files.numbers(file), default=0)
+    path = lease_files.named(file, number)
     try:
-        record, touched = lease_files.read(lease_files.named(file, number))
+        record, touched = lease_files.read(path)
     except FileNotFoundError:
         # There is none, or its maker met a full disk just now.
         return _claim(file, 1, expiry, "") if number == 0 else None
-    fate = _fate(file, record, touched, expiry if record is None else record.expiry)
+    patience = expiry if record is None else record.expiry
+    fate = _fate(file, record, touched, patience)
+    if fate == "lapsed":
+        time.sleep(patience * WATCHED)
+        if lease_files.read(path)[1] != touched:
+            return record
     return record if fate is None else _claim(file, number + 1, expiry, fate)
 
 
@@ -269,7 +279,9 @@ def _fate(file: Path, record: Record | None, touched: float, expiry: float) -> s
     if record is not None and record.owner.gone():
         return "dead"
     # A file that says nothing yet is judged by its age, too: its maker may have been killed.
-    return "lapsed" if lease_files.now(file) - touched > expiry else None
+    # Where nothing is known of it now, it is asked again: a waiter writes nothing.
+    age = lease_files.age(file, touched)
+    return "lapsed" if age is not None and age > expiry else None
 
 
 def _claim(file: Path, number: int, expiry: float, inherited: str) -> Lease | None:
@@ -291,23 +303,6 @@ def _claim(file: Path, number: int, expiry: float, inherited: str) -> Lease | No
     finally:
         os.close(handle)
     return Lease(file, number, record, inherited)
-
-
-@contextlib.contextmanager
-def _explained(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise PermissionError(
-                f"{file.parent} cannot be written ({error.strerror}), so that {file.name} cannot "
-                "be made; expected a folder of one's own (a finished run is read as it is)"
-            ) from None
-        if error.errno == errno.ENOSPC:
-            raise OSError(
-                errno.ENOSPC, f"the disk of {file.parent.name} is full: no lease of {file.name}"
-            ) from None
-        raise
 
 
 def _to_stderr(line: str) -> None:

@@ -74,6 +74,11 @@ class Tasks:
         self._ray = ray
         resources = ray.cluster_resources()
         gpus = float(where.options.get("gpus", min(1.0, resources.get("GPU", 0.0))))
+        if gpus > resources.get("GPU", 0.0):
+            raise ValueError(
+                f"got gpus={gpus:g} for ray, whose cluster has {resources.get('GPU', 0.0):g}; "
+                "expected no more: its tasks would wait for ever"
+            )
         places = resources.get("GPU", 0.0) / gpus if gpus else resources.get("CPU", 1.0)
         self.slots = where.workers or max(1, int(places))
         self._task = ray.remote(_task).options(max_retries=RETRIES, num_cpus=1, num_gpus=gpus)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from neurotrace.runner.driver import drive
-from neurotrace.runner.outcome import Outcome, WorkerLost, opened, packed_of
+from neurotrace.runner.outcome import Outcome, WorkerLost, opened, packed_of, say
 from neurotrace.runner.surroundings import around, cores, gpus
 from neurotrace.runner.worker import END
 
 GRACE = 5.0  # seconds a worker has to end by itself
 LOOK = 0.25  # seconds between looks at whether the workers live
+QUIET = 1800.0  # seconds without a word after which a line is said
 _CODE = (
     "import sys; sys.path[:] = sys.argv[2:]; "
     "from neurotrace.runner.worker import serve; serve(int(sys.argv[1]))"
@@ -60,7 +61,15 @@ class Processes:
     def ended(self) -> list[tuple[int, Outcome | str]]:
         """Wait for answers, and for workers that will give none."""
         found: list[tuple[int, Outcome | str]] = []
+        begun = time.monotonic()
         while not found:
+            if time.monotonic() - begun >= QUIET:
+                begun = time.monotonic()
+                pids = ", ".join(str(worker.process.pid) for _, worker in self._busy.values())
+                say(
+                    f"no worker has ended anything for {QUIET / 60:.0f} minutes: {pids}; "
+                    "one that hangs can be killed: its item is tried again"
+                )
             # A grandchild may hold the connection open, so that its end says too little.
             wait([worker.connection for _, worker in self._busy.values()], timeout=LOOK)
             for slot, (index, worker) in list(self._busy.items()):

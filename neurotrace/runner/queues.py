@@ -4,6 +4,7 @@ There is no look at ``sacct``: many clusters keep no accounts, and what a schedu
 a job says less than the job's result file.
 """
 
+import contextlib
 import getpass
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from neurotrace.runner.outcome import say
-from neurotrace.runner.sbatch import OURS, exports, minutes, named
+from neurotrace.runner.sbatch import OURS, RESTARTS, exports, minutes, named
 from neurotrace.runner.surroundings import cores
 
 EXTRA = "pip install 'neurotrace[slurm]'"
@@ -102,7 +103,7 @@ class Slurm:
 
         self.folder = folder
         try:
-            self._executor = submitit.SlurmExecutor(folder=folder)
+            self._executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=RESTARTS)
         except RuntimeError:
             raise FileNotFoundError(
                 "got no srun on the search path; expected SLURM's commands: submit from a login "
@@ -163,7 +164,9 @@ class Slurm:
         ids = [job.job_id for job in jobs]
         if ids:
             only = ["--state=PENDING"] if waiting_only else []
-            subprocess.run(["scancel", "--quiet", *only, *ids], check=False, timeout=120)
+            command = ["scancel", "--quiet", *only, *ids]
+            with contextlib.suppress(subprocess.TimeoutExpired):  # there may be an error to raise
+                subprocess.run(command, check=False, timeout=120)
 
 
 def _usual_time(partition: str) -> str:

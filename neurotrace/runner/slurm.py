@@ -25,9 +25,10 @@ from neurotrace.runner.outcome import (
     sealed,
 )
 from neurotrace.runner.queues import Queue, patience_of, queue_of
+from neurotrace.runner.sbatch import RESTARTS
 
 TRIES = 4  # the first, and three more
-POLL = 0.5  # seconds between looks at the result files
+POLL = 2.0  # seconds between looks at the result files, at most
 
 
 class Unit:
@@ -46,7 +47,14 @@ class Unit:
             function, opened_item = pickle.loads(self.file.read_bytes()), pickle.loads(item)
         except Exception as error:
             return sealed(failed(error))
-        return sealed(attempt(function, opened_item))
+        outcome = attempt(function, opened_item)
+        if type(outcome.error).__name__ == "UncompletedJobError":  # raised by submitit, into ours
+            text = (
+                f"got a job at its time limit for the {RESTARTS}th time; expected one that ends: "
+                "what is done is kept, try a longer time"
+            )
+            outcome = Outcome(error=WorkerLost(text), trace=outcome.trace)
+        return sealed(outcome)
 
     def checkpoint(self, item: bytes) -> Any:
         """What submitit queues when SLURM warns of the time limit: the same once more."""
@@ -114,7 +122,7 @@ class Array:
                 if time.monotonic() - looked >= min(self.queue.interval, self.patience / 3):
                     looked = time.monotonic()
                     self._look(packed, stopping=stopping)
-                time.sleep(POLL)
+                time.sleep(min(POLL, self.queue.interval / 5))
         finally:
             self.queue.cancel(self.jobs.values(), waiting_only=False)
         self._raise(outcomes)

@@ -64,14 +64,25 @@ def naming_a_full_disk(file: Path, needed: int | None = None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def naming_a_refused_lock(file: Path) -> Iterator[None]:
+    """Explain in one line that HDF5 got no lock of a file, which is then not known to be harmed."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, Unlocked) or not refused_lock(error):
+            raise
+        raise _unlocked(file, error) from None
+
+
+@contextlib.contextmanager
 def naming_the_disk(file: Path, needed: int | None = None) -> Iterator[None]:
     """As :func:`naming_a_full_disk`; a read-only folder and a refused lock are explained, too."""
     try:
-        with naming_a_full_disk(file, needed):
+        with naming_a_refused_lock(file), naming_a_full_disk(file, needed):
             yield
+    except Unlocked:
+        raise
     except (OSError, RuntimeError) as error:
-        if refused_lock(error):
-            raise _unlocked(file, error) from None
         if isinstance(error, OSError) and number_of(error) in READ_ONLY:
             why = os.strerror(number_of(error))
             raise PermissionError(

@@ -1,6 +1,6 @@
 """What must agree for files to be one series, and for a finished file to be this one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,25 @@ def is_finished(file: Path, header: Mapping[str, Any], *, verify: bool = False) 
         raise StoreMismatch(f"{file.name} was captured with {differing}")
     refuse_damaged(file, quick=not verify)
     return True
+
+
+def refuse_not_kept(
+    header: Mapping[str, Any], path: str, *, file: Path, paths: Sequence[str]
+) -> None:
+    """Raise where a file no longer holds a path.
+
+    Raises
+    ------
+    NotKept
+        Naming the paths, of all those captured, that it holds.
+    """
+    kept = kept_of(header)
+    if not layout.keeps(kept, path):
+        there = ", ".join(name for name in paths if layout.keeps(kept, name))
+        raise layout.NotKept(
+            f"got path {path} of {file.name}, which was scored and not kept (--keep {kept}); "
+            f"valid are {there or 'its scores alone'}"
+        )
 
 
 def refuse_mixture(headers: Mapping[str, Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,13 +14,18 @@ import numpy as np
 
 from neurotrace.runner.leases import Lease
 from neurotrace.store import layout
-from neurotrace.store.disk import Unlocked, naming_the_disk, refuse_small_disk, refused_lock
-from neurotrace.store.layout import StoreMismatch
+from neurotrace.store.disk import naming_the_disk, number_of, refuse_small_disk, refused_lock
+from neurotrace.store.layout import StoreFull
 from neurotrace.store.plan import Plan, refuse_other
 from neurotrace.store.sums import TABLES, tables_checksum, verified
 
 # Whole chunks are written, once: HDF5's own cache would keep 8 MiB of them for every dataset.
 NO_CACHE = 0
+# What HDF5 and NumPy say of a file that is torn or harmed; no class derived from these.
+TORN = (
+    OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError,
+    UnicodeDecodeError, OverflowError, ZeroDivisionError, NotImplementedError,
+)  # fmt: skip
 
 
 def start(file: Path, plan: Plan, lease: Lease | None = None) -> tuple[Path, h5py.File]:
@@ -54,7 +60,8 @@ def resume(file: Path, plan: Plan, lease: Lease | None = None) -> tuple[Path, h5
     """Take over the partial file with the most counted rows, or None where there is none.
 
     Counted slabs are read against their checksums first; what does not read back is written anew.
-    A file that HDF5 cannot read, or that was never ready, is removed: nothing in it counts.
+    A file whose structure HDF5 finds broken, or that was never ready, is removed: nothing in it
+    counts. Where the disk, the memory or a signal keeps it from being read, it stays.
 
     What a holder that may wake has written is copied, and its name removed: it goes on, if ever,
     in a file that nobody reads. Everybody else's file is renamed.
@@ -64,20 +71,21 @@ def resume(file: Path, plan: Plan, lease: Lease | None = None) -> tuple[Path, h5
     if lease is not None and any(_owner(lease, file, held) == "heir" for held in found):
         lease.refuse_if_lost()
     awake = [held for held in found if _owner(lease, file, held) == "lapsed"]
-    copies = _copied(file, awake, lease)
-    opened = [
-        (held, _open(file, held, lease))
-        for held in [*(f for f in found if f not in awake), *copies]
-    ]
-    ready = [(held, h5) for held, h5 in opened if h5 is not None]
-    ready.sort(key=lambda item: int(item[1].attrs["n_done"]), reverse=True)
+    copies = _copied(file, plan, awake, lease)
+    ready: list[tuple[Path, h5py.File]] = []
     try:
-        chosen = _best(file, plan, ready)
-    except StoreMismatch:
-        for held, h5 in ready:
+        for held in [*(f for f in found if f not in awake), *copies]:
+            h5 = _open(file, held, lease)
+            if h5 is not None:
+                ready.append((held, h5))
+        ready.sort(key=lambda item: int(item[1].attrs["n_done"]), reverse=True)
+        with naming_the_disk(file):
+            chosen = _best(file, plan, ready)
+    except BaseException:
+        for _, h5 in ready:
             h5.close()
-            if held in copies:
-                held.unlink(missing_ok=True)
+        for held in copies:  # what they are of is still there
+            held.unlink(missing_ok=True)
         raise
     for held in awake:
         held.unlink(missing_ok=True)
@@ -103,14 +111,18 @@ def _best(
                 tables_checksum(h5)  # read through now: what cannot be read would fail the end
                 chosen = held, h5, verified(h5)
                 continue
-            except StoreMismatch:
-                raise
-            except Exception:
-                # Torn or harmed, which may come out as nearly any error: it is begun anew.
-                pass
+            except Exception as error:
+                if not _torn(error):
+                    raise
         h5.close()
         held.unlink()
     return chosen
+
+
+def _torn(error: Exception) -> bool:
+    """Whether an error says that a file is not as it was written, and not that it could not be
+    read: then the system has a number for it, or memory was short, or a signal came."""
+    return type(error) in TORN and not number_of(error)
 
 
 def name_of(file: Path, lease: Lease | None) -> Path:
@@ -126,11 +138,12 @@ def _owner(lease: Lease | None, file: Path, held: Path) -> str:
     return "" if lease is None else lease.owner_of(token)
 
 
-def _copied(file: Path, awake: Sequence[Path], lease: Lease | None) -> list[Path]:
+def _copied(file: Path, plan: Plan, awake: Sequence[Path], lease: Lease | None) -> list[Path]:
     """Copies, under the heir's token, of files whose owners may go on writing them.
 
     The bytes are copied before HDF5 sees them, so that they stand still while it reads; whatever
-    was torn in the middle of a write is found by the checksums.
+    was torn in the middle of a write is found by the checksums. One that the disk cannot hold
+    twice is removed, where that makes room to begin anew: else nobody would ever go on.
     """
     copies: list[Path] = []
     for held in awake:
@@ -139,16 +152,29 @@ def _copied(file: Path, awake: Sequence[Path], lease: Lease | None) -> list[Path
             number += 1
             copy = name_of(file, lease).with_suffix(f".{number}.partial")
         try:
-            with naming_the_disk(file, held.stat().st_size):
-                refuse_small_disk(file, held.stat().st_size)
+            size = held.stat().st_size
+            with naming_the_disk(file, size):
+                refuse_small_disk(file, size)
                 shutil.copyfile(held, copy)
         except FileNotFoundError:
             continue  # its owner woke, finished, or removed it
+        except StoreFull as error:
+            copy.unlink(missing_ok=True)
+            if shutil.disk_usage(file.parent).free + size < plan.n_bytes:
+                raise
+            sys.stderr.write(f"{_begun_anew(error)}\n")
+            held.unlink(missing_ok=True)
+            continue
         except BaseException:
             copy.unlink(missing_ok=True)
             raise
         copies.append(copy)
     return copies
+
+
+def _begun_anew(error: StoreFull) -> str:
+    told = str(error).partition("; ")[0]
+    return f"{told} to go on with what a process wrote that is not heard of; it is begun anew"
 
 
 def _fill(h5: h5py.File, plan: Plan) -> None:
@@ -216,12 +242,15 @@ def _open(file: Path, held: Path, lease: Lease | None) -> h5py.File | None:
         with naming_the_disk(file):
             h5 = _h5(held, "r+", unlocked=_owner(lease, file, held) == "free")
         if "n_done" in h5.attrs and "checksums" in h5:
+            int(h5.attrs["n_done"])  # that it can be read
             return h5
         h5.close()
-    except (Unlocked, PermissionError):
-        raise
-    except (OSError, RuntimeError, KeyError):
+    except FileNotFoundError:
+        return None  # its owner finished or removed it
+    except Exception as error:
         if h5 is not None:
             h5.close()
+        if not _torn(error):
+            raise
     held.unlink(missing_ok=True)
     return None

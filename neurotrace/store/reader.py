@@ -10,10 +10,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace.store import layout
-from neurotrace.store.layout import Key, NotKept
+from neurotrace.store import layout, match
+from neurotrace.store.layout import Key
 from neurotrace.store.mapping import over_steps
-from neurotrace.store.match import TWIN, kept_of, key_of, read_header, refuse_mixture, row_of
 from neurotrace.store.repair import refuse_damaged, verify_once
 from neurotrace.store.sums import dataset_names
 
@@ -37,13 +36,14 @@ class ActivationStore:
     def __init__(self, path: Path, files: Sequence[Path]):
         self.path = path
         self.parts: Any = None
-        headers = [read_header(file) for file in files]
-        order = sorted(range(len(files)), key=lambda i: key_of(headers[i]))
+        self._labels: dict[str, dict[str, NDArray]] = {}
+        headers = [match.read_header(file) for file in files]
+        order = sorted(range(len(files)), key=lambda i: match.key_of(headers[i]))
         self._files = [files[i] for i in order]
         self._headers = [headers[i] for i in order]
-        refuse_mixture(dict(zip([f.name for f in self._files], self._headers, strict=True)))
+        match.refuse_mixture(dict(zip([f.name for f in self._files], self._headers, strict=True)))
         # Stage before step: two stages may both have a step 0.
-        rows = [row_of(*pair) for pair in zip(self._headers, self._files, strict=True)]
+        rows = [match.row_of(*pair) for pair in zip(self._headers, self._files, strict=True)]
         self.checkpoints = pd.DataFrame(rows)
 
     @classmethod
@@ -109,10 +109,8 @@ class ActivationStore:
 
     @cached_property
     def examples(self) -> pd.DataFrame:
-        """One row a sentence: ``group lang n_tokens text_hash lexical``.
-
-        ``n_tokens`` counts those pooled, ``lexical`` says whether the concept's word occurs.
-        """
+        """One row a sentence: ``group lang n_tokens text_hash lexical``, the last saying whether
+        the concept's word occurs; ``n_tokens`` counts those pooled."""
         return self._table("examples")
 
     @cached_property
@@ -136,7 +134,7 @@ class ActivationStore:
     @cached_property
     def twin(self) -> "ActivationStore | None":
         """The re-initialised model's store, where it was captured; never among the steps."""
-        file = self.path / TWIN
+        file = self.path / match.TWIN
         return ActivationStore.open(file) if self.path.is_dir() and file.is_file() else None
 
     def read(
@@ -224,7 +222,7 @@ class ActivationStore:
             For a path that was not captured.
         """
         self._keys(path)
-        return all(layout.keeps(kept_of(header), path) for header in self._headers)
+        return all(layout.keeps(match.kept_of(header), path) for header in self._headers)
 
     def map(
         self,
@@ -266,13 +264,8 @@ class ActivationStore:
         return sorted(keys, key=lambda key: -1 if key[1] is None else key[1])
 
     def _refuse_not_kept(self, number: int, path: str) -> None:
-        kept = kept_of(self._headers[number])
-        if not layout.keeps(kept, path):
-            there = ", ".join(name for name in self.paths if layout.keeps(kept, name))
-            raise NotKept(
-                f"got path {path} of {self._files[number].name}, which was scored and not kept "
-                f"(--keep {kept}); valid are {there or 'its scores alone'}"
-            )
+        file, header = self._files[number], self._headers[number]
+        match.refuse_not_kept(header, path, file=file, paths=self.paths)
 
     def _name(self, path: str, layer: int | None) -> str:
         valid = [key[1] for key in self._keys(path)]
@@ -282,7 +275,7 @@ class ActivationStore:
 
     def _index(self, step: Step) -> int:
         """Number of a step's file in :attr:`checkpoints`."""
-        keys = [key_of(header) for header in self._headers]
+        keys = [match.key_of(header) for header in self._headers]
         stage, wanted = step if isinstance(step, tuple) else (None, step)
         found = [i for i, key in enumerate(keys) if key[1] == wanted and stage in (None, key[0])]
         if len(found) == 1:
@@ -304,14 +297,21 @@ class ActivationStore:
     def _coords(
         self, number: int, layer: int | None, path: str, chosen: NDArray | slice
     ) -> dict[str, Any]:
-        stage, step = key_of(self._headers[number])
+        stage, step = match.key_of(self._headers[number])
         coords: dict[str, Any] = {"step": step, "stage": stage}
         if layer is not None:
             coords["layer"] = layer
-        table = getattr(self, layout.table_of(path))
-        for name in table if layout.holds_tokens(path) else ("lang", "group"):
-            coords[str(name)] = (layout.dims(path)[0], table[name].to_numpy()[chosen])
+        for name, values in self._labels_of(layout.table_of(path)).items():
+            coords[name] = (layout.dims(path)[0], values[chosen])
         return coords
+
+    def _labels_of(self, name: str) -> dict[str, NDArray]:
+        """What is said of every row beside its values; turned to arrays once, not at each read."""
+        if name not in self._labels:
+            table = getattr(self, name)
+            columns = ("lang", "group") if name == "examples" else table.columns
+            self._labels[name] = {str(column): table[column].to_numpy() for column in columns}
+        return self._labels[name]
 
     def __repr__(self) -> str:
         return (

@@ -7,8 +7,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from neurotrace.store import disk, layout
+from neurotrace.runner.leases import Lease
+from neurotrace.store import layout
 from neurotrace.store.repair import refuse_damaged
+from neurotrace.store.replacing import replacing
 from neurotrace.store.sums import TABLES, dataset_names, tables_checksum
 
 # What may be kept, from most to least: a file can only go down.
@@ -17,7 +19,7 @@ CHUNK = 65_536  # rows of a table's column
 GZIP = 6
 
 
-def strip(file: Path, keep: Literal["states", "scores"]) -> Path:
+def strip(file: Path, keep: Literal["states", "scores"], *, lease: Lease | None = None) -> Path:
     """Drop what a file need not keep: a smaller copy is written, checked and renamed over it.
 
     All tables, labels, names, the header and the checksums of what is dropped stay, compressed;
@@ -29,6 +31,8 @@ def strip(file: Path, keep: Literal["states", "scores"]) -> Path:
         A whole file. Whoever strips it holds its lease.
     keep
         ``"states"``: residual states and embeddings. ``"scores"``: no rows of activations at all.
+    lease
+        The right to replace the file: whoever loses it meanwhile leaves the file as it is.
 
     Raises
     ------
@@ -38,32 +42,22 @@ def strip(file: Path, keep: Literal["states", "scores"]) -> Path:
         When a table, or a dataset that is kept, is not as it was written; the file stays as it is.
     StoreFull
         When the disk cannot hold the copy; the file stays as it is.
+    LeaseLost
+        When another process took the file over; it stays as that one has it.
     """
     if keep not in LEVELS[1:]:
         raise ValueError(f"got keep {keep!r}; valid are {', '.join(LEVELS[1:])}")
     refuse_damaged(file, quick=True)  # a harmed table must not get a new checksum
-    # Of one name, so that what a killed process left is written over.
-    copy = file.with_name(f"{file.name}.stripping")
     with layout.reading(file) as h5:
         kept = str(h5.attrs.get("kept", LEVELS[0]))
         if kept == keep:
             return file
         if LEVELS.index(kept) > LEVELS.index(keep):
             raise ValueError(f"got keep {keep!r} for {file.name}, which kept {kept} alone")
-        try:
-            with disk.naming_the_disk(file), h5py.File(copy, "w", locking=False) as stripped:
+        with replacing(file, "stripping", lease) as draft:
+            with h5py.File(draft, "w", locking=False) as stripped:
                 _copy(h5, stripped, keep)
-        except BaseException:
-            copy.unlink(missing_ok=True)
-            raise
-    try:
-        refuse_damaged(copy)
-    except BaseException:
-        copy.unlink(missing_ok=True)
-        raise
-    disk.sync(copy)
-    copy.replace(file)
-    disk.sync(file.parent)
+            refuse_damaged(draft)
     return file
 
 

@@ -105,8 +105,10 @@ def language_neurons(
         for layer, width in zip(store.layers, store.width(path), strict=True):
             store.verify(step, layer, path)
             for columns in ranges(width, len(langs)):
-                X = store.read(step, layer, path, columns=columns).values
-                for _, ranking in probes.rankings(X):
+                # Not named: the next is read when this one is gone.
+                for _, ranking in probes.rankings(
+                    store.read(step, layer, path, columns=columns).values
+                ):
                     for kind, labels in enumerate((onehot, shuffled)):
                         scores = ranking.average_precision_halves(labels, in_a)[0]
                         found[kind] += (scores >= threshold).all(0).sum(-1)

@@ -95,6 +95,7 @@ class Halved:
             scores = SCORES[score](probes.rank(X), self.labels[own], self.in_a[:, own])
             if lang not in found:
                 found[lang] = np.empty((*scores.shape[:-1], wanted), scores.dtype)
+            del X
             found[lang][..., places] = scores
             left[lang] -= len(places)
             if not left[lang]:
@@ -184,6 +185,7 @@ def by_language(
             some = slice(None) if neurons is None else asked[places] - columns.start
             for lang in together:
                 yield lang, places, (X if apart else X[rows[lang]])[:, some]
+            del X  # before the next is read
 
 
 def ranges(width: int, n_rows: int) -> Iterator[slice]:

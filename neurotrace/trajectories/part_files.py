@@ -6,7 +6,6 @@ stands once in the group's attribute ``layout``, so that a dataset costs little 
 
 import contextlib
 import json
-import os
 import secrets
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neurotrace.store.disk import naming_the_disk
+from neurotrace.store.disk import Unlocked, naming_a_refused_lock, naming_the_disk, sync
 from neurotrace.trajectories.result_files import CHECKSUM, checksum, whole
 
 SMALL = 512  # bytes below which a compressed dataset is larger than a plain one
@@ -53,20 +52,13 @@ def read(file: Path, group: str, checkpoint: str, *, look: bool = False) -> xr.D
         For a file that is no HDF5 file any more.
     """
     try:
-        with h5py.File(file, "r", locking=False) as h5:
+        with _naming_damage(file), h5py.File(file, "r", locking=False) as h5:
             if group not in h5 or h5[group].attrs.get("checkpoint") != checkpoint:
                 return None
-            if not whole(h5[group]):
-                raise KeyError(f"another checksum in {group}")
+            _refuse_torn(h5[group])
             return xr.Dataset() if look else _loaded(h5[group])
     except FileNotFoundError:
         return None
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        told = " ".join(str(error).split())[:120]
-        raise ValueError(
-            f"got {file.parent.name}/{file.name}, which is damaged ({told}); expected scores: "
-            "--repair sets it aside, and they are computed again"
-        ) from None
 
 
 def harm(file: Path) -> str | None:
@@ -96,12 +88,19 @@ def read_all(file: Path, key: tuple[int, int] | None) -> dict[str, xr.Dataset]:
         }
 
 
-def gather(files: Sequence[Path], whole: Path, *, checkpoint: str) -> None:
-    """Write one file of what it held and of these, the newer of either, and put it in place."""
-    with draft_of(whole, beside=whole.parent) as draft, create(draft) as h5:
-        for file in [*files, *([whole] if whole.is_file() else [])]:
-            _copy(file, h5, checkpoint)
-    _clear(whole)
+def gather(files: Sequence[Path], whole: Path, *, into: Path, checkpoint: str) -> None:
+    """Write a file of what these hold and what the whole one held, the newer of either.
+
+    Raises
+    ------
+    ValueError
+        For one that is not as it was written, naming it.
+    """
+    with create(into) as h5:
+        for file in (*files, whole):
+            # Nobody has folded yet; or a part was folded, by one who hung since, and is removed.
+            with contextlib.suppress(FileNotFoundError):
+                _copy(file, h5, checkpoint)
 
 
 @contextlib.contextmanager
@@ -126,19 +125,23 @@ def draft_of(file: Path, *, beside: Path) -> Iterator[Path]:
         with naming_the_disk(beside / file.name):  # its own folder may be gone
             beside.mkdir(parents=True, exist_ok=True)
             yield draft
-        with draft.open("rb") as stream:
-            os.fsync(stream.fileno())
+        sync(draft)
         for _ in range(TRIES):
             file.parent.mkdir(exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # the emptied folder was just removed
                 draft.replace(file)
+                # Activations are let go once this is kept: so must be every name on its way.
+                with contextlib.suppress(FileNotFoundError):  # it was folded, and kept elsewhere
+                    sync(file.parent)
+                sync(beside)
+                sync(beside.parent)
                 return
         raise FileNotFoundError(f"got no folder {file.parent.name} to put {file.name} in")
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _clear(newest: Path) -> None:
+def clear(newest: Path) -> None:
     """Remove drafts so much older than the newest file that nobody writes them any more."""
     for draft in newest.parent.glob("*.draft"):
         with contextlib.suppress(FileNotFoundError):
@@ -146,14 +149,35 @@ def _clear(newest: Path) -> None:
                 draft.unlink()
 
 
+@contextlib.contextmanager
+def _naming_damage(file: Path) -> Iterator[None]:
+    try:
+        with naming_a_refused_lock(file):
+            yield
+    except (FileNotFoundError, PermissionError, Unlocked):
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        told = " ".join(str(error).split())[:120]
+        raise ValueError(
+            f"got {file.parent.name}/{file.name}, which is damaged ({told}); expected scores: "
+            "--repair sets it aside, and they are computed again"
+        ) from None
+
+
+def _refuse_torn(group: h5py.Group) -> None:
+    if not whole(group):
+        raise KeyError(f"another checksum in {group.name.strip('/')}")
+
+
 def _copy(file: Path, into: h5py.File, checkpoint: str) -> None:
-    with h5py.File(file, "r", locking=False) as h5:
+    with _naming_damage(file), h5py.File(file, "r", locking=False) as h5:
         for name, value in h5.attrs.items():
             into.attrs[name] = value
         for name in h5:
             for digest in h5[name]:
                 group = f"{name}/{digest}"
                 if h5[group].attrs.get("checkpoint") == checkpoint and group not in into:
+                    _refuse_torn(h5[group])
                     h5.copy(h5[group], into, name=group)
 
 

@@ -31,8 +31,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from neurotrace.runner.leases import try_hold
+from neurotrace.runner.leases import LeaseLost, try_hold
 from neurotrace.store import ActivationStore
+from neurotrace.store.replacing import replacing
 from neurotrace.trajectories import part_files
 
 Step = int | tuple[int, int]
@@ -119,8 +120,13 @@ class Parts:
     def fold(self, step: Step) -> Path:
         """Gather the parts of one checkpoint in its one file, which is returned.
 
-        Readers and writers of parts may go on beside it; where another process folds them,
-        nothing is done.
+        Readers and writers of parts may go on beside it; where another process folds them, or
+        took that over because this one hung, nothing is done.
+
+        Raises
+        ------
+        ValueError
+            For a part that is not as it was written, naming its file; nothing is removed.
         """
         stem, identity = self._stems[self._key(step)]
         whole, folder = self.folder / f"{stem}.h5", self.folder / stem
@@ -130,13 +136,18 @@ class Parts:
         if lease is None:
             return whole
         try:
-            files = sorted(folder.glob("*.h5"))
-            if files:
-                part_files.gather(files, whole, checkpoint=identity)
-            for file in files:
-                file.unlink(missing_ok=True)
+            if any(folder.glob("*.h5")):
+                with replacing(whole, "draft", lease) as draft:
+                    files = sorted(folder.glob("*.h5"))
+                    part_files.gather(files, whole, into=draft, checkpoint=identity)
+                lease.refuse_if_lost()
+                for file in files:
+                    file.unlink(missing_ok=True)
+                part_files.clear(whole)
             with contextlib.suppress(OSError):  # somebody has begun another part
                 folder.rmdir()
+        except LeaseLost:  # its heir has gathered them, or does so now
+            pass
         finally:
             lease.release()
         return whole

@@ -115,6 +115,19 @@ def harm(file: Path) -> str | None:
     return None
 
 
+def guard(run: Path, file: Path) -> Path:
+    """What a file of a run is leased as, by everybody. Leases of files in its folders lie with the
+    run's others, which are cleared in the end; all of one checkpoint's scores have one.
+
+    >>> guard(Path("RUN"), Path("RUN/scores/0007_step512/experts.1f0c.h5")).as_posix()
+    'RUN/scores_0007_step512'
+    >>> guard(Path("RUN"), Path("RUN/0007_step512.h5")).as_posix()
+    'RUN/0007_step512.h5'
+    """
+    folder, *rest = file.relative_to(run).parts
+    return run / f"{folder}_{rest[0].removesuffix('.h5')}" if rest else file
+
+
 def name_of(file: Path, lease: Lease | None) -> Path:
     """Name of an unfinished file of results."""
     token = "" if lease is None else f".{lease.token}"

@@ -13,7 +13,7 @@ import h5py
 import xarray as xr
 
 from neurotrace.runner.leases import Lease
-from neurotrace.store.disk import naming_the_disk, sync
+from neurotrace.store.disk import Unlocked, naming_a_refused_lock, naming_the_disk, sync
 from neurotrace.trajectories import result_files
 from neurotrace.trajectories.result_files import CHECKSUM, FINISHED
 
@@ -25,6 +25,10 @@ _LAST: dict[Path, tuple[tuple[int, int, int], dict[str, xr.Dataset]]] = {}
 
 class ResultsDamaged(ValueError):
     """A file of results was harmed since it was written; nothing is read of it."""
+
+
+class ResultsLost(OSError):
+    """What this process had made was removed by another before it was whole."""
 
 
 class Results:
@@ -65,6 +69,7 @@ class Results:
         return self[name]
 
     def _write(self, name: str, dataset: xr.Dataset) -> None:
+        self._refuse_if_gone()
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.file.is_file() and not self.partial.is_file():
             shutil.copy(self.file, self.partial)  # a finished file is added to, never lost
@@ -76,6 +81,18 @@ class Results:
         with h5py.File(self.partial, "a") as file:
             result_files.seal(file[name])
 
+    def _refuse_if_gone(self) -> None:
+        """A file that lacks what was put into it is not gone on with: it would look whole."""
+        file = self.partial if self.partial.is_file() else self.file
+        gone = self._done - set(_groups(file))
+        if gone:
+            raise ResultsLost(
+                f"{self.file.name}: {len(gone)} of the results made so far are gone "
+                f"({', '.join(sorted(gone)[:3])}): another process removed or renamed their file "
+                "(--repair, or other settings, beside this run); they are made again by the same "
+                "command"
+            )
+
     def _refuse_if_lost(self) -> None:
         """Whoever hung until another took the file over leaves nothing of its own."""
         if self._lease is not None and not self._lease.still_ours():
@@ -84,16 +101,25 @@ class Results:
 
     def __getitem__(self, name: str) -> xr.Dataset:
         if name not in self._read:
+            if name in self._done:
+                self._refuse_if_gone()
             file = self.partial if self.partial.is_file() else self.file
             self._read[name] = _load(file, name)
         return self._read[name].copy(deep=True)
 
     def finish(self) -> dict[str, xr.Dataset]:
-        """Give the file its name; all results by name."""
+        """Give the file its name; all results by name.
+
+        Raises
+        ------
+        ResultsLost
+            When something that was put into it is not there any more; nothing gets a name then.
+        """
+        self._refuse_if_lost()
+        self._refuse_if_gone()
         if not self.file.is_file() and not self.partial.is_file():
             result_files.reserve(self.partial)  # all was left out, and that is a result
             h5py.File(self.partial, "a").close()
-        self._refuse_if_lost()
         if self.partial.is_file():
             sync(self.partial)
             self.partial.replace(self.file)
@@ -170,10 +196,13 @@ def _groups(file: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _naming_damage(file: Path) -> Iterator[None]:
-    """One line for a file that HDF5 cannot read, in whatever words it says so."""
+    """One line for a file that HDF5 cannot read, in whatever words it says so. One that may not
+    be read, or not now, is not known to be harmed.
+    """
     try:
-        yield
-    except (FileNotFoundError, PermissionError, ResultsDamaged):
+        with naming_a_refused_lock(file):
+            yield
+    except (FileNotFoundError, PermissionError, Unlocked, ResultsDamaged, ResultsLost):
         raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         told = " ".join(str(error).split())[:120]

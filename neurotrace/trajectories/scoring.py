@@ -100,6 +100,14 @@ def units(store: ActivationStore, scoring: Scoring) -> list[Unit]:
     return found
 
 
+def undone(
+    store: ActivationStore, scoring: Scoring, *, last: bool = True, twin: bool = False
+) -> list[str]:
+    """Names of the units that :func:`score_step` would still do of a store of one checkpoint."""
+    entries = _entries(store, scoring, last)
+    return pending(store, entries, told_of(scoring, last), twin=twin)
+
+
 def compute(unit: Unit) -> None:
     """Do one unit and keep what it finds; nothing, where that was done before."""
     run, keeps, twin = Path(unit.run), Path(unit.keeps), unit.file == TWIN

@@ -11,7 +11,7 @@ from faults.small_road import same
 STAGES = {
     "capture": (2, "0 checkpoints captured"),
     "scoring": (1, "3 checkpoints captured, 0 scored, 0 results made"),
-    "results": (3, "3 checkpoints captured, 3 scored, 2 results made"),
+    "results": (3, "3 checkpoints captured, 0 scored, 3 being scored, 2 results made"),
     "report": (1, "3 checkpoints captured, 3 scored, 7 results made"),
 }
 
@@ -32,3 +32,10 @@ def test_a_run_asked_to_end_says_how_far_it_came_and_what_goes_on(
     assert again.wait() == 0, again.said
     assert "waiting for" not in again.said
     same(tmp_path / "run", forge.whole)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_second_request_does_not_cut_short_what_the_first_began(name: str, begin: Begin) -> None:
+    run = begin(traps=[["at", "capture", 2, "told", "SIGTERM"], ["at", "telling", 1, "told", name]])
+    assert run.wait() == 1, run.said
+    assert run.last.startswith("neurotrace: interrupted; 0 checkpoints captured")

@@ -16,6 +16,7 @@ POINTS = {
     "scoring": ("neurotrace.trajectories.parts:Parts", "_write"),
     "results": ("neurotrace.trajectories.results:Results", "get"),
     "report": ("neurotrace.report", "write"),
+    "telling": ("neurotrace.stages", "state"),
     "keeping": ("neurotrace.trajectories.results:Results", "_write"),
 }
 

@@ -18,7 +18,8 @@ FLOORS = {
     "config": 5, "config_file": 5, "captured": 5, "road": 5, "bench": 5, "visits": 5, "causes": 5,
     "givens": 5, "spaces": 5, "vocabulary_scores": 5, "vocabulary_words": 5, "tuning": 5,
     "tuning_arms": 5, "tuning_scores": 5, "tuning_pairs": 5, "stages": 5, "trace": 5, "doctor": 5,
-    "mending": 5, "pricing": 5, "pricing_blocks": 5, "pricing_laws": 5, "pricing_work": 5,
+    "mending": 5, "endings": 5,
+    "pricing": 5, "pricing_blocks": 5, "pricing_laws": 5, "pricing_work": 5,
 }  # fmt: skip
 ONLY = {"probes": {"axes"}, "geometry": {"axes"}}
 NEVER = {"trajectories": {"capture"}}

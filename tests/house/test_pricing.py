@@ -93,6 +93,16 @@ def test_a_model_on_a_gpu_costs_hours_of_that_and_scoring_those_of_cores():
     assert "--executor slurm, 4 at once" in told
 
 
+@pytest.mark.parametrize(("devices", "at_once"), [([], 2), (["GPU-1", "GPU-2", "GPU-3"], 3)])
+def test_processes_are_as_many_as_the_executor_would_start(monkeypatch, devices, at_once):
+    monkeypatch.setattr(pricing, "cores", lambda: 2)
+    monkeypatch.setattr(pricing, "gpus", lambda: devices)
+    priced = pricing.price(SHAPE, BLOCKS, analyses=ASKED, capture=3600.0)
+    assert f"--executor processes, {at_once} at once" in priced.lines(executor="processes")[-1]
+    assert "--executor processes, 8 at once" in priced.lines(executor="processes", workers=99)[-1]
+    assert "--executor slurm, 8 at once" in priced.lines(executor="slurm")[-1]  # and the twin
+
+
 def test_experiments_are_priced_only_where_they_are_asked_for():
     none, some = (
         pricing.price(SHAPE, BLOCKS, analyses=asked, capture=1.0)

@@ -96,6 +96,14 @@ def test_the_state_of_a_run_is_counted(made, run, tmp_path):
     told = stages.state(made)
     assert told.startswith("3 checkpoints captured, 3 scored, ")
     assert not told.endswith(" 0 results made")
+    scores, other = run / "scores", made / "scores"
+    (scores / "0001_step64").mkdir(parents=True)
+    assert " 0 scored, 0 results" in stages.state(run)  # nothing is in it
+    shutil.copy(other / "0001_step64.h5", scores / "0001_step64" / "experts.1f.h5")
+    shutil.copy(other / "0000_step0.h5", scores / "0000_step0.h5")
+    shutil.copy(other / "0000_step0.h5", scores / "0000_step0.h5.broken-1")
+    shutil.copy(other / "0000_step0.h5", scores / "0002_step256.h5.broken-1")
+    assert ", 1 scored, 1 being scored, 0 results made" in stages.state(run)
     assert stages.state(tmp_path / "none").startswith("0 checkpoints captured, 0 scored, 0")
 
 

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ fork = multiprocessing.get_context("fork")
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "0007_step512.h5"
+
+
+@pytest.fixture(autouse=True)
+def hung_at_once() -> Iterator[None]:
+    """What seems to have lapsed has: it is not looked at for a beat of half a minute."""
+    with pytest.MonkeyPatch.context() as patched:  # its own: tests undo theirs midway
+        patched.setattr(leases, "WATCHED", 1e-6)
+        yield
 
 
 def leave(file: Path, **changes: Any) -> Path:

@@ -145,6 +145,12 @@ def test_control_c_is_left_to_the_parent():
     assert map_each(fn, [0], executor=TWO) == [signal.SIG_IGN]
 
 
+def test_workers_that_say_nothing_for_long_are_named(monkeypatch, capsys):
+    monkeypatch.setattr(processes, "QUIET", 0.3)
+    assert map_each(lambda x: time.sleep(2) or x, [1], executor=TWO) == [1]
+    assert "no worker has ended anything for" in capsys.readouterr().err
+
+
 PARENT = """
 import os, pathlib, signal, sys, time
 from neurotrace.runner import Executor, map_each

@@ -102,3 +102,9 @@ def test_a_node_lost_while_working_loses_nothing(cluster, where, tmp_path):
     assert [value for value, _ in found] == [item * item for item in range(12)]
     begun = [file.name.split("-")[0] for file in marks.iterdir()]
     assert len(begun) > len(set(begun)) == 12  # some ran twice
+
+
+def test_more_gpus_than_there_are_are_refused(where):
+    asked = Executor("ray", options={**where.options, "gpus": "2"})
+    with pytest.raises(ValueError, match="got gpus=2 for ray, whose cluster has 0"):
+        map_each(abs, [1], executor=asked)

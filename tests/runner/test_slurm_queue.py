@@ -226,3 +226,13 @@ def test_a_real_job_that_was_killed_is_submitted_again(tmp_path):
 
     options = {"cluster": "local", "folder": str(tmp_path / "jobs"), "patience": "0.1"}
     assert map_each(fn, [0, 1], executor=Executor("slurm", workers=2, options=options)) == [0, 1]
+
+
+def test_the_last_time_limit_of_a_job_is_a_lost_worker_in_one_line(played):
+    from submitit.core.utils import UncompletedJobError
+
+    def fn(item: int) -> int:
+        raise UncompletedJobError(f"Job {item} timed out 21 times.")
+
+    with pytest.raises(WorkerLost, match="got a job at its time limit .* try a longer time"):
+        played(fn, [1], lambda *_: "ok")

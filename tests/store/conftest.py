@@ -1,6 +1,8 @@
 """A small file's worth of rows, planted without any model."""
 
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from neurotrace.runner import lease_files, leases
+from neurotrace.runner.leases import Lease, try_hold
 from neurotrace.store import ActivationStore, CheckpointWriter, check_file
 from neurotrace.store.layout import Key, holds_tokens, token_rows
 
@@ -83,6 +87,14 @@ class Planted:
             return writer.finish()
 
 
+@pytest.fixture(autouse=True)
+def hung_at_once() -> Iterator[None]:
+    """What seems to have lapsed has: it is not looked at for a beat of half a minute."""
+    with pytest.MonkeyPatch.context() as patched:  # its own: tests undo theirs midway
+        patched.setattr(leases, "WATCHED", 1e-6)
+        yield
+
+
 @pytest.fixture
 def planted() -> Planted:
     return Planted()
@@ -116,3 +128,18 @@ def undisturbed() -> Callable[[Path, Planted], None]:
         whole.unlink()
 
     return claim
+
+
+@pytest.fixture
+def taken() -> Callable[[Path], Lease]:
+    """A lease of a file; of its heir, as if its holder had not been heard of for an hour."""
+
+    def take(file: Path) -> Lease:
+        for left in lease_files.folder(file).glob(f"{file.name}.*"):
+            then = time.time() - 3600
+            os.utime(left, (then, then))
+        lease = try_hold(file)
+        assert lease is not None
+        return lease
+
+    return take

@@ -136,8 +136,8 @@ def test_a_harmed_table_is_not_given_a_new_checksum(whole: Path) -> None:
         strip(whole, "scores")
 
 
-def test_what_a_killed_strip_left_is_written_over(whole: Path, planted: Any) -> None:
-    left = whole.with_name(f"{whole.name}.stripping")
+def test_what_a_killed_strip_left_is_removed(whole: Path, planted: Any) -> None:
+    left = whole.with_name(f"{whole.name}.0badcafe.stripping")
     left.write_bytes(whole.read_bytes()[:5000])
     assert ActivationStore.open(whole.parent).steps == [16]
     strip(whole, "scores")

@@ -1,11 +1,15 @@
 """results.h5: resumable while it grows, whole when it has its name, readable two ways."""
 
+import fcntl
+
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
-from neurotrace.trajectories import Results, read
+from neurotrace.store.disk import Unlocked
+from neurotrace.trajectories import Results, read, results
+from neurotrace.trajectories.results import ResultsLost
 
 
 def dataset(value: float) -> xr.Dataset:
@@ -68,3 +72,74 @@ def test_a_finished_file_is_added_to_and_never_lost(tmp_path):
     later.get("b", lambda: dataset(2))
     xr.testing.assert_identical(later["a"], dataset(1))
     assert list(later.finish()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("ending", [lambda made: made.finish(), lambda made: made["b"]])
+def test_results_that_another_process_removed_are_missed_before_anything_has_a_name(
+    tmp_path, ending
+):
+    made = Results(tmp_path)
+    made.get("a", lambda: dataset(1))
+    (tmp_path / "results.h5.partial").unlink()
+    with pytest.raises(ResultsLost, match=r"1 of the results made so far are gone \(a\)"):
+        made.get("b", lambda: dataset(2))
+    made = Results(tmp_path)
+    for name in ("a", "b"):
+        made.get(name, lambda: dataset(1))
+    made._read.clear()
+    (tmp_path / "results.h5.partial").unlink()
+    with pytest.raises(
+        ResultsLost, match=r"2 of the results .* gone \(a, b\): another process removed or renamed"
+    ):
+        ending(made)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_lacks_what_was_put_into_it_is_not_finished(tmp_path):
+    made = Results(tmp_path)
+    for name in ("a", "b"):
+        made.get(name, lambda: dataset(1))
+    with h5py.File(tmp_path / "results.h5.partial", "a") as file:
+        del file["a"]
+    with pytest.raises(ResultsLost, match=r"1 of the results made so far are gone \(a\)"):
+        made.finish()
+    assert not (tmp_path / "results.h5").exists()
+
+
+def test_a_run_that_asks_for_nothing_has_an_empty_file(tmp_path):
+    assert Results(tmp_path).finish() == {}
+    assert read(tmp_path) == {}
+
+
+def test_a_finished_file_is_read_where_no_lock_of_it_is_to_be_had(tmp_path):
+    made = Results(tmp_path)
+    made.get("a", lambda: dataset(1))
+    made.finish()
+    results._LAST.clear()
+    with (tmp_path / "results.h5").open("rb+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="unable to lock"):
+            h5py.File(tmp_path / "results.h5", "r", locking=True)
+        xr.testing.assert_identical(read(tmp_path)["a"], dataset(1))
+
+
+@pytest.mark.parametrize(
+    ("refused", "raised"),
+    [
+        (OSError("unable to lock file, errno = 37, error message = 'No locks'"), Unlocked),
+        (PermissionError(13, "Unable to open file (errno = 13)"), PermissionError),
+    ],
+)
+def test_what_may_not_be_read_is_not_said_to_be_damaged(tmp_path, monkeypatch, refused, raised):
+    made = Results(tmp_path)
+    made.get("a", lambda: dataset(1))
+    made.finish()
+    results._LAST.clear()
+
+    def refuse(*_, **__):
+        raise refused
+
+    monkeypatch.setattr(results.h5py, "File", refuse)
+    with pytest.raises(raised) as found:
+        read(tmp_path)
+    assert "--repair" not in str(found.value)
