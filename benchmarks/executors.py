@@ -25,7 +25,7 @@ from neurotrace import capture
 from neurotrace.checkpoints import find
 from neurotrace.runner import Executor, map_each
 
-ROUNDS, N_CHECKPOINTS, N_GROUPS = 3, 6, 512
+ROUNDS, N_CHECKPOINTS, N_GROUPS = 3, 16, 512
 REQUIRED = 1.8
 ITEMS = list(range(16))
 PLACES = (
