@@ -143,9 +143,10 @@ def two_nodes() -> Iterator[str]:
     cluster.shutdown()
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("rest", [[*QUICK, "--keep", "scores"], CAUSAL])
+@pytest.mark.parametrize(
+    "rest", [[*QUICK, "--keep", "scores"], pytest.param(CAUSAL, marks=pytest.mark.slow)]
+)
 def test_two_nodes_of_ray_give_what_a_serial_run_gives(source, serial, tmp_path, two_nodes, rest):
     place = ["--executor", "ray", "--executor-options", f"address={two_nodes}"]
     assert traced(source, tmp_path / "run", *rest, *place) == 0

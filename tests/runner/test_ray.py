@@ -11,10 +11,7 @@ import pytest
 from neurotrace.runner import Executor, WorkerLost, map_each
 
 ray = pytest.importorskip("ray")
-pytestmark = [
-    pytest.mark.slow,  # a cluster takes ten seconds to start
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")
