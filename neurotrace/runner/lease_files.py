@@ -19,6 +19,8 @@ FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 # What a disk says that may answer in a while.
 PASSING = (*FULL, errno.EIO, errno.EAGAIN, getattr(errno, "ESTALE", errno.EIO))
 
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -75,6 +77,47 @@ def numbers(file: Path) -> list[int]:
     pattern = re.compile(re.escape(file.name) + r"\.(\d+)\.lease")
     matches = (pattern.fullmatch(path.name) for path in folder(file).iterdir())
     return sorted(int(match[1]) for match in matches if match)
+
+
+def make(path: Path, record: Record) -> bool:
+    """Make a lease's file, which must not exist; False where another was quicker.
+
+    Its text is there as soon as its name: a file whose maker was killed in between would say
+    nothing of it, and be waited for until it lapses.
+    """
+    draft = path.with_name(f".{record.token}.draft")
+    try:
+        draft.write_bytes(record.dump(HELD))
+        os.link(draft, path)
+    except FileExistsError:
+        # A network file system may have made it and lost the answer.
+        return draft.stat().st_nlink > 1
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return _made_openly(path, record)
+    finally:
+        with contextlib.suppress(OSError):  # what went wrong is said, not what followed
+            draft.unlink(missing_ok=True)
+    return True
+
+
+def _made_openly(path: Path, record: Record) -> bool:
+    """The same where there are no hard links."""
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except FileExistsError:
+        return False
+    try:
+        text = record.dump(HELD)
+        if os.write(handle, text) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        path.unlink(missing_ok=True)  # our own, and nobody could read it
+        raise
+    finally:
+        os.close(handle)
+    return True
 
 
 def read(path: Path) -> tuple[Record | None, float]:

@@ -13,7 +13,6 @@ the names of unfinished files hold :attr:`Lease.token`, so that it never shares 
 """
 
 import contextlib
-import errno
 import os
 import secrets
 import sys
@@ -265,7 +264,7 @@ def _looked(file: Path, expiry: float) -> "Lease | Record | None":
         return _claim(file, 1, expiry, "") if number == 0 else None
     patience = expiry if record is None else record.expiry
     fate = _fate(file, record, touched, patience)
-    if fate == "lapsed":
+    if fate == "lapsed" and record is not None:  # whoever says nothing shows no sign of life
         time.sleep(patience * WATCHED)
         if lease_files.read(path)[1] != touched:
             return record
@@ -288,20 +287,8 @@ def _claim(file: Path, number: int, expiry: float, inherited: str) -> Lease | No
     """Make the next file; None where another was quicker."""
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
     record = Record(HELD, secrets.token_hex(4), here(), expiry, since)
-    path = lease_files.named(file, number)
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    except FileExistsError:
+    if not lease_files.make(lease_files.named(file, number), record):
         return None
-    try:
-        text = record.dump(HELD)
-        if os.write(handle, text) < len(text):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError:
-        path.unlink(missing_ok=True)  # our own, and nobody could read it
-        raise
-    finally:
-        os.close(handle)
     return Lease(file, number, record, inherited)
 
 

@@ -1,5 +1,6 @@
 """One list of work, several workers, no server: who may make a file."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -267,10 +268,59 @@ def test_a_folder_that_cannot_be_written_is_explained(
     def refuse(*_: Any) -> int:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(leases.os, "open", refuse)
+    monkeypatch.setattr(lease_files.os, "link", refuse)
     with pytest.raises(PermissionError, match=r"cannot be written \(Read-only file system\)") as e:
         try_hold(file)
     assert "\n" not in str(e.value)
+
+
+def test_a_lease_says_whose_it_is_as_soon_as_it_is_there(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def killed(draft: Path, path: Path) -> None:
+        assert not path.exists()
+        link(draft, path)
+        assert json.loads(path.read_text())["owner"]["pid"] == os.getpid()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lease_files.os, "link", killed)
+    with pytest.raises(KeyboardInterrupt):
+        try_hold(file)
+    assert names(file) == ["0007_step512.h5.1.lease"]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_where_there_are_no_hard_links_one_still_wins(
+    held: bool, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    first = try_hold(file) if held else None
+    monkeypatch.setattr(lease_files.os, "link", refuse)
+    lease = try_hold(file)
+    assert (lease is None) == held
+    for one in (first, lease):
+        if one is not None:
+            one.release()
+    assert not list(file.parent.rglob("*.draft"))
+
+
+def test_a_link_whose_answer_was_lost_is_a_lease(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def made(draft: Path, path: Path) -> None:
+        link(draft, path)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(lease_files.os, "link", made)
+    lease = try_hold(file)
+    assert lease is not None
+    lease.release()
 
 
 @pytest.mark.parametrize("expiry", [0.0, -1.0, float("nan")])
