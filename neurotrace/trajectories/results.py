@@ -63,8 +63,12 @@ class Results:
         if name not in self._done:
             dataset = compute()
             self._refuse_if_lost()
-            with naming_the_disk(self.file):
-                self._write(name, dataset)
+            try:
+                with naming_the_disk(self.file):
+                    self._write(name, dataset)
+            except Exception:
+                self._refuse_if_lost()  # whoever took over has moved the file away meanwhile
+                raise
             self._done.add(name)
         return self[name]
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from neurotrace.runner.leases import Lease, LeaseLost, try_hold
 from neurotrace.store.disk import Unlocked
-from neurotrace.trajectories import Results, read, results
+from neurotrace.trajectories import Results, read, result_files, results
 from neurotrace.trajectories.results import ResultsLost
 
 
@@ -93,6 +94,25 @@ def test_results_that_another_process_removed_are_missed_before_anything_has_a_n
     ):
         ending(made)
     assert not list(tmp_path.iterdir())
+
+
+def test_whoever_loses_the_file_in_the_middle_of_a_write_leaves_nothing(tmp_path, monkeypatch):
+    lease, ours = try_hold(tmp_path / "results.h5"), [True]
+    reserve = result_files.reserve
+    monkeypatch.setattr(Lease, "still_ours", lambda _: ours[0])
+
+    def taken(file, dataset=None):
+        if dataset is None:  # after the values, before their marks
+            file.unlink()
+            ours[0] = False
+        reserve(file, dataset)
+
+    monkeypatch.setattr(result_files, "reserve", taken)
+    with pytest.raises(LeaseLost):
+        Results(tmp_path, lease=lease).get("a", lambda: xr.Dataset({"x": 1.0}))
+    ours[0] = True
+    lease.release()
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_file_that_lacks_what_was_put_into_it_is_not_finished(tmp_path):
