@@ -30,7 +30,7 @@ trace: $(STAMP)  ## pre-train the lab model, capture, score, trace, report
 test: $(STAMP)  ## every test that ends within minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-test-slow: $(STAMP)  ## the counted campaigns: lab acceptance over three seeds, twenty kills
+test-slow: $(STAMP)  ## the counted campaigns: lab acceptance over three seeds, two hundred faults
 	$(BIN)/python -m pytest -m slow --durations=0
 
 test-slurm: $(STAMP)  ## jobs on a real SLURM of one machine: Debian's slurm-wlm and munge, as root
