@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ import pytest
 from neurotrace.endings import ending_tidily, told
 from neurotrace.runner.leases import try_hold
 from neurotrace.trace import _clear_leases, main
+
+
+@pytest.fixture(autouse=True)
+def keyboard() -> Iterator[None]:
+    """Python's usual answer to it: a shell's background jobs are started without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def handlers() -> list[object]:
