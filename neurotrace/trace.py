@@ -74,7 +74,7 @@ def run(config: TraceConfig) -> Path:
         with at_work(road.config, out, facts(road)):
             _announce(road)
             _made(road, out)
-    _clear_leases(out)
+    _clear(out)
     if config.figures:
         report.figures(trajectories.read(out), out / "figures", formats=config.figures)
     return out / report.FILE
@@ -97,7 +97,7 @@ def _made(road: Road, out: Path) -> None:
 
 def _conclude(road: Road, store: "ActivationStore", out: Path, lease: "Lease") -> None:
     """From captured checkpoints to the report."""
-    from neurotrace import mending, report, stages, trajectories
+    from neurotrace import report, stages, trajectories
 
     stages.score(road, store, out)
     stages.let_go(road, out, lease)
@@ -107,7 +107,6 @@ def _conclude(road: Road, store: "ActivationStore", out: Path, lease: "Lease") -
     trajectories.fold(store)
     lease.refuse_if_lost()
     report.write(out, results, provenance(road, store, notes))
-    mending.sweep(out)
 
 
 def _finished(out: Path) -> bool:
@@ -116,13 +115,14 @@ def _finished(out: Path) -> bool:
     return trajectories.finished(out) and (out / report.FILE).is_file()
 
 
-def _clear_leases(out: Path) -> None:
-    """Remove a finished run's leases; whoever holds one yet does so in the end."""
+def _clear(out: Path) -> None:
+    """Remove a finished run's leases and what killed or woken processes left unfinished; while
+    somebody holds a lease yet, that is left to them."""
     from neurotrace import mending
 
     with suppress(OSError):
         if holder(out) is None:
-            mending.sweep(out)  # one that hung and woke may have begun something since
+            mending.sweep(out)
             shutil.rmtree(out / LEASES)
 
 

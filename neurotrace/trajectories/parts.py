@@ -35,6 +35,7 @@ from neurotrace.runner.leases import LeaseLost, try_hold
 from neurotrace.store import ActivationStore
 from neurotrace.store.replacing import replacing
 from neurotrace.trajectories import part_files
+from neurotrace.trajectories.result_files import guard
 
 Step = int | tuple[int, int]
 FOLDER = "scores"
@@ -132,7 +133,7 @@ class Parts:
         whole, folder = self.folder / f"{stem}.h5", self.folder / stem
         if not folder.is_dir():
             return whole
-        lease = try_hold(self.folder.parent / f"{FOLDER}_{stem}")
+        lease = try_hold(guard(self.folder.parent, whole))
         if lease is None:
             return whole
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from neurotrace.endings import ending_tidily, told
 from neurotrace.runner.leases import try_hold
-from neurotrace.trace import _clear_leases, main
+from neurotrace.trace import _clear, main
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +85,8 @@ def test_an_error_says_what_it_knows(error: OSError, line: str) -> None:
 def test_leases_that_somebody_holds_are_not_removed(tmp_path: Path) -> None:
     lease = try_hold(tmp_path / "results.h5")
     assert lease is not None
-    _clear_leases(tmp_path)
+    _clear(tmp_path)
     assert lease.still_ours()
     lease.release()
-    _clear_leases(tmp_path)
+    _clear(tmp_path)
     assert not (tmp_path / ".leases").exists()
